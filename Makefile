@@ -1,0 +1,40 @@
+# Each target sets up what it needs in .venv; the second call does not install again.
+PYTHON ?= python3
+# Extra arguments for the installation of torch, such as the index of its CPU builds (see README.md).
+TORCH_ARGS ?=
+# Where `make dev` listens.
+PORT ?= 3000
+BIN := .venv/bin
+
+.PHONY: demo dev test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: .venv/.installed
+	$(BIN)/unicorn run --recipe demo
+
+dev: .venv/.installed
+	$(BIN)/unicorn dev --port $(PORT)
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.installed-dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+
+.venv/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 $(TORCH_ARGS)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/.installed-dev: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@

@@ -1,0 +1,16 @@
+"""Runs every benchmark, each in a process of its own, and prints what it prints."""
+
+import subprocess
+import sys
+
+BENCHMARKS = ("rules_engine", "answer_store", "pipeline")
+
+
+def main() -> None:
+    for name in BENCHMARKS:
+        print(f"\n== python -m benchmarks.{name}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+
+
+if __name__ == "__main__":
+    main()

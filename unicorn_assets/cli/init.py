@@ -1,0 +1,76 @@
+"""`unicorn init`: a recipe of one's own, every key with what it means, at its default."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from unicorn_assets import recipe as recipes
+from unicorn_assets.errors import RecipeError
+from unicorn_assets.lake.files import write_whole
+from unicorn_assets.recipe import CHECKOUT, Recipe, Source
+
+SHIPPED_SEEDS = CHECKOUT / "data" / "seeds" / "open_domain.jsonl"
+
+
+def init(path: Path, name: str, seeds: Sequence[str]) -> None:
+    """Writes a commented recipe.
+
+    Raises:
+        RecipeError: the file is there already, or the name cannot be a recipe's.
+    """
+    if path.exists():
+        raise RecipeError(f"{path} is there already.", "give another path, or move it away.")
+    text = commented(name, [Path(seed) for seed in seeds] or [SHIPPED_SEEDS])
+    recipes.parse(text, where="The new recipe", base=path.absolute().parent)
+    write_whole(path, text)
+    click.echo(f"Wrote {path}. Look at it, then: unicorn preview --recipe {path} && unicorn run --recipe {path}")
+
+
+def commented(name: str, seeds: Sequence[Path]) -> str:
+    """A recipe's TOML text with a comment at every key; keys at their defaults are commented out."""
+    lines = [
+        "# Everything that decides what comes out. Keys that are commented out are at their defaults.",
+        "# Where and how fast things run is not said here, and changing it makes nothing anew.",
+        "",
+        "# Lower case; names the release's folder.",
+        f"name = {json.dumps(name)}",
+        "",
+        "# Number of partitions; 50 to 2,000 is comfortable, one is right for a few thousand seeds.",
+        "shards = 4",
+    ]
+    recipe = recipes.adjusted(recipes.load("demo"), seeds=seeds)
+    lines += ["", "[seeds]", *_keys(type(recipe.seeds))]
+    for source in recipe.seeds.sources:
+        given = {"name": source.name, "path": source.path, "licence": source.licence}
+        lines += ["", "[[seeds.sources]]", *_keys(Source, given)]
+    for section, field in Recipe.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel) and section != "seeds":
+            lines += ["", f"[{section}]", *_keys(kind)]
+    return "\n".join(lines) + "\n"
+
+
+def _keys(model: type[BaseModel], given: dict[str, str] | None = None) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            continue
+        if given and name in given:
+            value = given[name]
+        elif field.default is PydanticUndefined or name == "sources":
+            continue
+        else:
+            value = field.default
+        if field.description:
+            yield f"# {field.description}"
+        if given and name in given:
+            yield f"{name} = {_toml(value)}"
+        else:
+            yield f"# {name} = {_toml(value)}" if value is not None else f"# {name} = …"
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,165 @@
+"""The commands and their options. What they do stands in the module of each."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from unicorn_assets.errors import UnicornError
+from unicorn_assets.home import Home
+
+TRACEBACK = "UNICORN_TRACEBACK"
+
+
+class _Group(click.Group):
+    """Shows an error that a person can mend without a traceback, and ends with status 1."""
+
+    def invoke(self, context: click.Context) -> object:
+        try:
+            return super().invoke(context)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except UnicornError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(1)
+        except Exception as error:
+            if os.environ.get(TRACEBACK):
+                raise
+            first = (str(error).splitlines() or [""])[0]
+            unexpected = UnicornError(
+                f"Unexpected {type(error).__name__}: {first}",
+                f"free space and permissions on the disk are the usual causes; for the traceback, set {TRACEBACK}=1 "
+                "and run again. What is finished is kept.",
+            )
+            click.echo(f"Error: {unexpected}", err=True)
+            context.exit(1)
+
+
+def entry() -> None:
+    """The `unicorn` command."""
+    code = 0
+    try:
+        main()
+    except SystemExit as leaving:
+        code = leaving.code if isinstance(leaving.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Everything is closed by now. An ordinary exit would let DuckDB's bindings print a page of warnings about
+    # objects that torch keeps alive.
+    os._exit(code)
+
+
+home_option = click.option(
+    "--home",
+    "home",
+    type=click.Path(path_type=Path),
+    default=None,
+    callback=lambda context, option, value: Home.resolve(value),
+    help="The folder that everything lives in. [default: UNICORN_HOME, else data/ of the checkout]",
+)
+recipe_option = click.option(
+    "--recipe", metavar="NAME|PATH", help="A shipped recipe or a TOML file. [default: HOME's, else demo]"
+)
+seeds_option = click.option(
+    "--seeds", multiple=True, metavar="FILE", help="Use this file instead of the recipe's sources; may be given again."
+)
+engine_option = click.option("--engine", type=click.Choice(["rules"]), help="Who writes captions and dialogs.")
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="unicorn-assets")
+def main() -> None:
+    """Training data for vision-language models, made from text alone."""
+
+
+@main.command()
+@recipe_option
+@seeds_option
+@home_option
+@click.option("--shards", type=click.IntRange(1, 9999), help="Number of shards, instead of the recipe's.")
+@engine_option
+@click.option("--change-recipe", is_flag=True, help="Let this recipe take the place of the one that HOME holds.")
+@click.option("--refit", is_flag=True, help="Fit the transfer anew instead of keeping the frozen one.")
+def run(
+    recipe: str | None,
+    seeds: tuple[str, ...],
+    home: Home,
+    shards: int | None,
+    engine: str | None,
+    change_recipe: bool,
+    refit: bool,
+) -> None:
+    """Materialize the whole graph and print the release folder last."""
+    from unicorn_assets.cli import run as command
+
+    chosen = command.choose(home, recipe, seeds=seeds, shards=shards, engine=engine)
+    sys.exit(command.run(home, chosen, change_recipe=change_recipe, refit=refit))
+
+
+@main.command()
+@recipe_option
+@seeds_option
+@home_option
+@engine_option
+@click.option("--rows", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many seeds.")
+def preview(recipe: str | None, seeds: tuple[str, ...], home: Home, engine: str | None, rows: int) -> None:
+    """Show what the engine makes of a few seeds: prompt, answer and verdict. Nothing is kept."""
+    from unicorn_assets.cli import preview as command
+    from unicorn_assets.cli.run import choose
+
+    command.preview(choose(home, recipe, seeds=seeds, engine=engine), rows)
+
+
+@main.command()
+@click.argument("path", type=click.Path(path_type=Path), default=Path("recipe.toml"))
+@seeds_option
+@click.option("--name", default="mine", show_default=True, help="The recipe's name; releases are filed under it.")
+def init(path: Path, seeds: tuple[str, ...], name: str) -> None:
+    """Write a commented recipe of your own to PATH."""
+    from unicorn_assets.cli import init as command
+
+    command.init(path, name, seeds)
+
+
+@main.command()
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="Every shard as JSON.")
+def status(home: Home, as_json: bool) -> None:
+    """Show what stands, what is stale and why, and which checks failed."""
+    from unicorn_assets.cli import status as command
+
+    command.status(home, as_json=as_json)
+
+
+@main.command()
+@click.argument("sample")
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def trace(sample: str, home: Home, as_json: bool) -> None:
+    """Tell a sample's story by its id: where it came from, what was made of it, where it went."""
+    from unicorn_assets.cli import trace as command
+
+    command.trace(home, sample, as_json=as_json)
+
+
+@main.command()
+@click.argument("query", required=False)
+@home_option
+@click.option("--csv", "as_csv", is_flag=True, help="As CSV.")
+def sql(query: str | None, home: Home, as_csv: bool) -> None:
+    """Ask the catalog; without QUERY, reads it from standard input."""
+    from unicorn_assets.cli import sql as command
+
+    command.sql(home, sys.stdin.read() if query is None else query, as_csv=as_csv)
+
+
+@main.command()
+@home_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=3000, show_default=True, help="Port to listen on.")
+def dev(home: Home, host: str, port: int) -> None:
+    """Start the web UI and the daemon on HOME; history is kept there."""
+    from unicorn_assets.cli import dev as command
+
+    command.dev(home, host, port)

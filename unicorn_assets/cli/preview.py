@@ -1,0 +1,124 @@
+"""`unicorn preview`: a few seeds through the engine, with prompt, answer and verdict. Nothing is kept."""
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+
+import click
+
+from unicorn_assets.curation import rules
+from unicorn_assets.engines import open_engine
+from unicorn_assets.engines.base import Answer, Engine, Request
+from unicorn_assets.errors import SeedError
+from unicorn_assets.identity import draw, sample_id
+from unicorn_assets.recipe import Recipe, Seeds
+from unicorn_assets.stages.dialogs import TASKS, task_of
+from unicorn_assets.synthesis import prompts
+from unicorn_assets.synthesis.answers import Dialog, InvalidAnswer, parse_dialog, parse_expansion
+from unicorn_assets.synthesis.seeds.cleaning import clean
+from unicorn_assets.synthesis.seeds.readers import rows
+from unicorn_assets.synthesis.seeds.rows import Row
+
+LOOKED_AT = 2000
+"""Rows of each source that the sample is drawn from, so that a preview of a large corpus is quick."""
+
+
+def preview(recipe: Recipe, count: int) -> None:
+    """Prints prompts, answers and verdicts for a sample of the recipe's seeds.
+
+    Raises:
+        SeedError: no source has a usable seed among its first rows.
+        EngineError: the engine cannot answer.
+    """
+    engine = open_engine(recipe.engine)
+    try:
+        kept = _expansions(recipe, engine, _sample(recipe.seeds, count))
+        _dialogs(recipe, engine, kept)
+    finally:
+        engine.close()
+
+
+def _sample(seeds: Seeds, count: int) -> list[str]:
+    """Usable seeds from the beginning of each source, drawn by hash."""
+    usable = {
+        seed for source in seeds.sources for row in islice(rows(source), LOOKED_AT) if (seed := _usable(row, seeds))
+    }
+    if not usable:
+        raise SeedError(
+            f"None of the first {LOOKED_AT} rows of the sources is a usable seed.",
+            "run `unicorn run` to see each row's reason, or check the caption column.",
+        )
+    return heapq.nsmallest(count, usable, key=lambda seed: draw(sample_id(seed), "preview"))
+
+
+def _usable(row: object, seeds: Seeds) -> str | None:
+    seed = clean(row.text, seeds) if isinstance(row, Row) else None
+    return seed if isinstance(seed, str) else None
+
+
+def _expansions(recipe: Recipe, engine: Engine, seeds: list[str]) -> dict[str, dict[str, str]]:
+    requests = [prompts.request("expansion", sample_id(seed), {"seed": seed}, recipe.expansion) for seed in seeds]
+    _show_prompt(requests[0])
+    kept = {}
+    for number, (request, answer) in enumerate(_answered(engine, requests), start=1):
+        seed, verdict = request.source["seed"], "kept"
+        try:
+            caption = parse_expansion(answer.text, answer.finish_reason)
+            reasons = rules.judge(seed, caption, recipe.curation)
+            if reasons:
+                verdict = "rejected: " + "; ".join(f"{reason.code} ({reason.detail})" for reason in reasons)
+            else:
+                kept[request.id] = {"seed": seed, "caption": caption}
+        except InvalidAnswer as invalid:
+            verdict = f"rejected: {invalid}"
+        click.echo(f"{number}. {seed}\n   {answer.text}\n   -> {verdict}{_tokens(answer)}\n")
+    click.echo(f"{len(kept)} of {len(requests)} captions kept.\n")
+    return kept
+
+
+def _dialogs(recipe: Recipe, engine: Engine, kept: dict[str, dict[str, str]]) -> None:
+    drawn = [(task, sample) for sample in kept if (task := task_of(sample, recipe.dialogs)) is not None]
+    for task in TASKS:
+        requests = [
+            prompts.request(task, sample, kept[sample], recipe.dialogs.sampling) for one, sample in drawn if one == task
+        ]
+        if not requests:
+            continue
+        _show_prompt(requests[0])
+        for request, answer in _answered(engine, requests):
+            click.echo(f"{request.source['seed']}")
+            try:
+                for line in _turns(parse_dialog(task, answer.text, request.id, answer.finish_reason)):
+                    click.echo(f"   {line}")
+                click.echo(f"   -> kept{_tokens(answer)}\n")
+            except InvalidAnswer as invalid:
+                click.echo(f"   {answer.text}\n   -> rejected: {invalid}{_tokens(answer)}\n")
+    click.echo(f"{len(drawn)} of {len(kept)} captions drawn for a dialog.")
+
+
+def _answered(engine: Engine, requests: list[Request]) -> list[tuple[Request, Answer]]:
+    """Answers in the order of the requests, whatever order the engine gives them in."""
+    answers = {request.id: answer for request, answer in engine.generate(requests)}
+    return [(request, answers[request.id]) for request in requests]
+
+
+def _show_prompt(request: Request) -> None:
+    click.echo(f"Prompt {request.prompt_version}, as the first row has it:")
+    for message in request.messages:
+        click.echo("\n".join(f"   | {line}" for line in f"{message.role}: {message.content}".splitlines()))
+    click.echo("")
+
+
+def _turns(dialog: Dialog) -> Iterator[str]:
+    for turn in dialog.turns:
+        options = " ".join(f"{letter}: {option}" for letter, option in zip("ABCD", turn.options, strict=False))
+        yield f"Q {turn.question} {options}".rstrip()
+        yield f"A {turn.answer}"
+    if dialog.repaired:
+        yield "(its JSON was broken and has been repaired)"
+
+
+def _tokens(answer: Answer) -> str:
+    if not answer.prompt_tokens and not answer.completion_tokens:
+        return ""
+    return f" ({answer.prompt_tokens} tokens in, {answer.completion_tokens} out)"

@@ -1,0 +1,76 @@
+"""`unicorn status`: what stands, what is stale and why, which checks failed."""
+
+import json
+from collections import Counter, defaultdict
+from typing import get_args
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from unicorn_assets.cli.run import released
+from unicorn_assets.home import Home
+from unicorn_assets.stages.freshness import Condition, State, states
+from unicorn_assets.stages.release import UPSTREAM
+from unicorn_assets.stages.tools import Tools
+
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
+SHOWN_REASONS = 12
+
+
+def status(home: Home, *, as_json: bool) -> None:
+    """Prints the state of every asset, and why what is not fresh is not."""
+    tools = Tools.at(home)
+    found = list(states(tools, UPSTREAM))
+    if as_json:
+        click.echo(json.dumps([_plain(state) for state in found], indent=1))
+        return
+    console = Console(highlight=False)
+    console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
+    table = Table("asset", box=None, header_style="bold", pad_edge=False)
+    for condition in CONDITIONS:
+        table.add_column(condition, justify="right")
+    table.add_column("rows out", justify="right")
+    for stage in UPSTREAM:
+        of_stage = [state for state in found if state.stage == stage]
+        counts = Counter(state.condition for state in of_stage)
+        rows = sum(state.sidecar.rows_out for state in of_stage if state.sidecar)
+        table.add_row(stage, *(str(counts[condition] or "-") for condition in CONDITIONS), f"{rows:,}")
+    console.print(table)
+    for line in _reasons(found):
+        console.print(line, markup=False, soft_wrap=True)
+    latest = home.releases / tools.recipe.name / "latest"
+    console.print(f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}", soft_wrap=True)
+
+
+def _plain(state: State) -> dict[str, object]:
+    made = state.sidecar
+    return {
+        "stage": state.stage,
+        "shard": state.shard,
+        "condition": state.condition,
+        "why": state.why,
+        "fingerprint": made.fingerprint if made else None,
+        "rows_out": made.rows_out if made else None,
+        "failed_checks": [check.name for check in made.checks if not check.passed] if made else [],
+    }
+
+
+def _reasons(found: list[State]) -> list[str]:
+    """One line a stage and reason, with the shards it concerns; shards that only wait for others are left out."""
+    grouped: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for state in found:
+        if state.condition != "fresh":
+            grouped[state.stage, state.condition, state.why].append(state.shard)
+        if state.sidecar is not None:
+            for check in state.sidecar.checks:
+                if not check.passed:
+                    grouped[state.stage, f"check {check.name}", f"failed ({check.severity})"].append(state.shard)
+    lines = [
+        f"{stage} {condition}: {why} ({len(shards)} shards, first {shards[0]})"
+        if len(shards) > 1
+        else f"{stage} [{shards[0]}] {condition}: {why}"
+        for (stage, condition, why), shards in grouped.items()
+    ]
+    more = len(lines) - SHOWN_REASONS
+    return lines[:SHOWN_REASONS] + ([f"and {more} more; `unicorn status --json` has all"] if more > 0 else [])

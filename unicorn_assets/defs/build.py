@@ -1,0 +1,23 @@
+"""Puts the definitions together for one home; tests and commands build them with their own tools."""
+
+import dagster as dg
+
+from unicorn_assets.defs import captions, datasets, dialogs, embeddings, seeds
+from unicorn_assets.defs.partitions import shard_partitions
+from unicorn_assets.stages.tools import Tools
+
+
+def build(tools: Tools) -> dg.Definitions:
+    """The definitions of a deployment.
+
+    Args:
+        tools: the home and its recipe, which sets the number of shards.
+    """
+    partitions = shard_partitions(tools.recipe.shards)
+    modules = (seeds, captions, dialogs, embeddings, datasets)
+    return dg.Definitions(
+        assets=[asset for module in modules for asset in module.assets(partitions)],
+        resources={"tools": dg.ResourceDefinition.hardcoded_resource(tools)},
+        # One process a run keeps the encoder loaded over the whole chain of a shard.
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,158 @@
+"""Makes a Dagster asset of a stage: the step runs the stage and reports its sidecar."""
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from unicorn_assets.defs.metadata import metadata
+from unicorn_assets.errors import CheckError, UnicornError
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.sidecar import Sidecar
+from unicorn_assets.stages import runner
+from unicorn_assets.stages.base import Stage
+from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.tools import Tools
+
+OWNERS = ["team:data"]
+LOG_SECONDS = 10.0
+
+
+class StepConfig(dg.Config):
+    """What can be asked of a single materialization."""
+
+    again: bool = False
+    """Make the shard even if it stands with an equal fingerprint; for `modality_alignment`, a refit."""
+
+
+def stage_asset(
+    stage: Stage,
+    *,
+    description: str,
+    group: str,
+    kinds: set[str],
+    partitions: dg.PartitionsDefinition[str],
+) -> dg.AssetsDefinition:
+    """The asset of a stage.
+
+    Args:
+        stage: what the step does.
+        description: what one row is, and what becomes of rows on the way.
+        group: the group it is shown in.
+        kinds: what it is made with and of.
+        partitions: the shards; used where the stage has shards.
+    """
+    shards = partitions if stage.sharded else None
+
+    @dg.asset(
+        name=stage.name,
+        deps=list(stage.inputs),
+        partitions_def=shards,
+        description=description,
+        group_name=group,
+        kinds=kinds,
+        owners=OWNERS,
+        check_specs=_check_specs(stage, shards),
+        output_required=False,
+        code_version=str(stage.version),
+        required_resource_keys={"tools"},
+    )
+    def step(
+        context: dg.AssetExecutionContext, config: StepConfig
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        tools: Tools = context.resources.tools
+        shard = context.partition_key if stage.sharded else ALL
+        try:
+            outcome = runner.make(
+                stage,
+                tools,
+                shard,
+                graph=GRAPH,
+                run_id=context.run.run_id,
+                again=config.again,
+                progress=_Progress(context, tools, stage.name, shard),
+            )
+        except CheckError as error:
+            yield dg.AssetCheckResult(check_name=error.check, passed=False, metadata=_figures(error.figures))
+            raise _failure(error) from error
+        except UnicornError as error:
+            raise _failure(error) from error
+        sidecar = outcome.sidecar
+        context.log.info(_summary(outcome))
+        yield dg.MaterializeResult(
+            metadata=metadata(tools.home.lake, outcome),
+            data_version=dg.DataVersion(sidecar.fingerprint),
+            check_results=_check_results(sidecar),
+        )
+
+    return step
+
+
+def _check_specs(stage: Stage, shards: dg.PartitionsDefinition[str] | None) -> Sequence[dg.AssetCheckSpec]:
+    with warnings.catch_warnings():
+        # Results per shard are a preview in 1.13. Without them the UI shows the last shard's result for all.
+        warnings.filterwarnings("ignore", ".*partitions_def on an AssetCheckSpec", dg.PreviewWarning)
+        return [
+            dg.AssetCheckSpec(
+                check.name,
+                asset=stage.name,
+                description=check.description,
+                blocking=check.blocking,
+                partitions_def=shards,
+            )
+            for check in stage.checks
+        ]
+
+
+def _check_results(sidecar: Sidecar) -> list[dg.AssetCheckResult]:
+    return [
+        dg.AssetCheckResult(
+            check_name=check.name,
+            passed=check.passed,
+            severity=dg.AssetCheckSeverity[check.severity],
+            metadata=_figures(check.figures),
+        )
+        for check in sidecar.checks
+    ]
+
+
+def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value if isinstance(value, str | int | float | bool) else dg.MetadataValue.json(value)
+        for name, value in figures.items()
+    }
+
+
+def _failure(error: UnicornError) -> dg.Failure:
+    return dg.Failure(description=str(error), allow_retries=error.retryable)
+
+
+def _summary(outcome: runner.Outcome) -> str:
+    sidecar = outcome.sidecar
+    rejected, left = sum(sidecar.rejected.values()), sum(sidecar.not_selected.values())
+    did = "stands already" if outcome.reused else f"made in {sidecar.run.seconds:.1f} s"
+    return (
+        f"{sidecar.stage} [{sidecar.shard}] {did}: {sidecar.rows_in:,} rows in, {sidecar.rows_out:,} out, "
+        f"{rejected:,} rejected, {left:,} not selected"
+    )
+
+
+class _Progress:
+    """Tells the run's log every ten seconds, and whoever listens at the tools each time."""
+
+    def __init__(self, context: dg.AssetExecutionContext, tools: Tools, stage: str, shard: str) -> None:
+        self._context, self._tools, self._where = context, tools, (stage, shard)
+        self._start = self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if self._tools.listener is not None:
+            self._tools.listener(*self._where, done, total)
+        now = time.monotonic()
+        if now - self._last < LOG_SECONDS:
+            return
+        self._last = now
+        rate = done / (now - self._start)
+        left = f", about {(total - done) / rate:.0f} s left" if total is not None and rate > 0 else ""
+        self._context.log.info(f"{done:,} of {total if total is not None else '?'} rows, {rate:,.1f} a second{left}")

@@ -1,0 +1,47 @@
+"""The `rules` engine: answers from a request's structured source and its row's seed alone."""
+
+from collections.abc import Iterable, Iterator
+
+from unicorn_assets.engines.base import Answer, Model, Request
+from unicorn_assets.engines.rules.dialogs import dialog
+from unicorn_assets.engines.rules.expansion import expand
+from unicorn_assets.errors import EngineError
+
+VERSION = "1"
+"""Bumped by hand when any answer changes; golden tests tell when that is due."""
+
+
+class RulesEngine:
+    """A deterministic writer by rule. It never looks at the messages, the model settings or other rows."""
+
+    def __init__(self) -> None:
+        self._model = Model(engine="rules", name="rules", revision=VERSION)
+
+    @property
+    def model(self) -> Model:
+        """Who answers: the engine itself, with its version as the revision."""
+        return self._model
+
+    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+        """Answers each request in its turn, one at a time.
+
+        Raises:
+            EngineError: a request lacks `seed`, or a dialog's request `caption`, in its source.
+        """
+        for request in requests:
+            yield request, Answer(_answer(request))
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _answer(request: Request) -> str:
+    try:
+        if request.task == "expansion":
+            return expand(request.source["seed"], request.sampling.seed)
+        return dialog(request.task, request.source["seed"], request.source["caption"], request.sampling.seed)
+    except KeyError as missing:
+        raise EngineError(
+            f"Request {request.id} ({request.task}) has no {missing} in its source.",
+            "put it into the source that the messages are rendered from.",
+        ) from None

@@ -1,0 +1,65 @@
+"""The errors a person sees. Each says what is wrong, where, and how to mend it; none needs a traceback.
+
+Whether a retry makes sense is part of the error, so that a scheduler need not guess.
+"""
+
+
+class UnicornError(Exception):
+    """Something a person can mend.
+
+    Args:
+        what: what is wrong, naming the file, row or key.
+        cure: how to mend it, in the imperative.
+    """
+
+    retryable = False
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what}\n  To mend it: {cure}")
+        self.what = what
+        self.cure = cure
+
+
+class RecipeError(UnicornError):
+    """A recipe or a settings file that cannot be used."""
+
+
+class SeedError(UnicornError):
+    """A seed file that cannot be read as a whole. Rows that are wrong are rejected instead."""
+
+
+class CheckError(UnicornError):
+    """A check that must hold before a stage begins does not; carries the figures behind it."""
+
+    def __init__(self, what: str, cure: str, *, check: str, figures: dict[str, object]) -> None:
+        super().__init__(what, cure)
+        self.check = check
+        self.figures = figures
+
+
+class LakeError(UnicornError):
+    """A file of the lake that is missing, damaged, or not the one that was expected."""
+
+
+class EngineError(UnicornError):
+    """An engine that cannot answer at all. An answer that is wrong is a rejected row instead."""
+
+
+class EngineDownError(EngineError):
+    """A server that cannot answer for now: it is down or too busy. Later it may answer again."""
+
+    retryable = True
+
+
+class EncoderError(UnicornError):
+    """An encoder that cannot be loaded, or whose weights are not the expected ones."""
+
+
+class TransferError(UnicornError):
+    """Embeddings that cannot be carried over, or a transfer that cannot be fitted."""
+
+
+class BusyError(UnicornError):
+    """Somebody else holds what is needed; later it will be free."""
+
+    retryable = True

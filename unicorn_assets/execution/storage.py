@@ -1,0 +1,84 @@
+"""Dagster's SQLite storage with its engines kept, for runs in a command's own process.
+
+Dagster makes a SQLAlchemy engine for every access, and with it an empty cache of compiled statements: a good part of
+what storing an event costs. The files are the same, so the web UI reads them with Dagster's own classes.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy.pool import NullPool, QueuePool
+
+KEPT_RUNS = 4
+"""Engines of runs that are kept; a run has a file of its own, and nothing is written to it after its end."""
+
+
+class KeptEngines(SqliteEventLogStorage):
+    """The run-sharded SQLite event log, which makes the engine of a file once."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        super().__init__(base_dir, inst_data)
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> "KeptEngines":
+        """The storage of a `dagster.yaml`."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        if shard in self._engines:
+            self._engines.move_to_end(shard)
+            return self._engines[shard]
+        engine = _engine(self.conn_string_for_shard(shard), keep_connection=shard == INDEX_SHARD_NAME)
+        self._engines[shard] = engine
+        while len(self._engines) > KEPT_RUNS + 1:
+            oldest = next(name for name in self._engines if name != INDEX_SHARD_NAME)
+            self._engines.pop(oldest).dispose()
+        return engine
+
+    def dispose(self) -> None:
+        """Closes the engines."""
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+        super().dispose()
+
+
+class KeptEngine(SqliteRunStorage):
+    """The SQLite run storage, which makes its engine once."""
+
+    def __init__(self, conn_string: str, inst_data: Any = None) -> None:
+        self._engine = _engine(conn_string, keep_connection=True)
+        super().__init__(conn_string, inst_data)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A connection inside a transaction."""
+        with self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    def dispose(self) -> None:
+        """Closes the engine."""
+        self._engine.dispose()
+        super().dispose()
+
+
+def _engine(address: str, *, keep_connection: bool) -> Engine:
+    pool = QueuePool if keep_connection else NullPool
+    return create_engine(address, poolclass=pool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})

@@ -1,0 +1,138 @@
+"""HOME: the one folder that a deployment lives in, the recipe it holds, and who may work in it."""
+
+import os
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from unicorn_assets import recipe as recipes
+from unicorn_assets.errors import LakeError, RecipeError
+from unicorn_assets.lake.catalog import Catalog
+from unicorn_assets.lake.files import explained, temporary, write_whole
+from unicorn_assets.lake.layout import Lake
+from unicorn_assets.lake.locks import locked
+from unicorn_assets.recipe import CHECKOUT, Recipe
+
+DEFAULT_RECIPE = "demo"
+_SHARD_SIDECARS = "*/shard-[0-9][0-9][0-9][0-9].json"
+STEP_WAIT_SECONDS = 3600.0
+"""How long a step waits for another one at work on the same shard; it then finds the shard made."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder HOME and where things stand in it."""
+
+    path: Path
+
+    @classmethod
+    def resolve(cls, given: str | Path | None = None) -> "Home":
+        """`given`, else UNICORN_HOME, else `data/` of the checkout, found from the package.
+
+        Raises:
+            RecipeError: the path starts with an unknown user's home.
+        """
+        return cls(recipes.absolute(Path(given or os.environ.get("UNICORN_HOME") or CHECKOUT / "data")))
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return Lake(self.path / "lake")
+
+    @property
+    def catalog(self) -> Catalog:
+        """The DuckDB catalog; its file may be deleted at any time."""
+        return Catalog(self.path / "catalog.duckdb", self.lake, self.path / "pending", self.path / "locks" / "catalog")
+
+    @property
+    def releases(self) -> Path:
+        """The releases, by recipe and version."""
+        return self.path / "releases"
+
+    @property
+    def dagster(self) -> Path:
+        """Dagster's own storage."""
+        return self.path / "dagster"
+
+    @property
+    def recipe_file(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.toml"
+
+    def answers(self, stage: str, shard: str) -> Path:
+        """The store of a shard's answers, without its ending."""
+        return self.path / "answers" / stage / shard
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Keeps two `unicorn run` off one HOME.
+
+        Raises:
+            BusyError: another one is at work.
+        """
+        return locked(self.path / "locks" / "run", what=f"HOME {self.path}", wait_seconds=0)
+
+    def step_lock(
+        self, stage: str, shard: str, wait_seconds: float = STEP_WAIT_SECONDS
+    ) -> AbstractContextManager[None]:
+        """Keeps two steps off one shard.
+
+        Raises:
+            BusyError: another one is still at work after that time.
+        """
+        path = self.path / "locks" / f"{stage}.{shard}"
+        return locked(path, what=f"{stage} [{shard}]", wait_seconds=wait_seconds)
+
+    def prepare(self) -> None:
+        """Makes HOME if there is none, and finds out now whether it can be written.
+
+        Raises:
+            LakeError: it cannot be written, or its lake has another version.
+        """
+        if "?" in str(self.path):
+            raise LakeError(f"DuckDB cannot open files below {self.path}.", "use a --home without a question mark.")
+        probe = temporary(self.path / "probe")
+        with explained(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink(missing_ok=True)  # another thread of this process may have been quicker
+        self.lake.open()
+
+    def recipe(self) -> Recipe | None:
+        """The recipe that stands in HOME, None if there is none yet.
+
+        Raises:
+            RecipeError: it is not valid.
+        """
+        if not self.recipe_file.is_file():
+            return None
+        return recipes.load(str(self.recipe_file))
+
+    def adopt(self, recipe: Recipe, *, change: bool = False) -> None:
+        """Makes `recipe` the one of this HOME.
+
+        Args:
+            recipe: the resolved recipe.
+            change: whether it may take another recipe's place.
+
+        Raises:
+            RecipeError: another recipe stands there and `change` is false, or the lake has another number of shards.
+        """
+        old = self.recipe()
+        if old == recipe:
+            return
+        last = max((path.stem for path in self.lake.root.glob(_SHARD_SIDECARS)), default=None)
+        shards = recipe.shards
+        if last is not None:  # a lost recipe.toml does not make other shards of those that stand
+            shards = old.shards if old is not None else max(shards, int(last.removeprefix("shard-")) + 1)
+        if shards != recipe.shards:
+            raise RecipeError(
+                f"HOME {self.path} has {shards} shards; this recipe has {recipe.shards}.",
+                f"keep --shards {shards}, or use another --home.",
+            )
+        if old is not None and not change:
+            lines = "\n".join(f"  {line}" for line in recipes.differences(old, recipe))
+            raise RecipeError(
+                f"HOME {self.path} holds another recipe. What differs:\n{lines}",
+                "use another --home, or add --change-recipe to go on with the new one (what it changes is made anew).",
+            )
+        write_whole(self.recipe_file, recipes.dump(recipe))

@@ -1,0 +1,1 @@
+"""Shards on disk, fingerprints, sidecars, the DuckDB catalog and lineage."""

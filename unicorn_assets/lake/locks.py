@@ -1,0 +1,55 @@
+"""Advisory locks between processes of one machine. The system drops them when their holder dies, kill -9 included."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from unicorn_assets.errors import BusyError
+from unicorn_assets.lake.files import explained
+
+POLL_SECONDS = 0.05
+
+
+@contextmanager
+def locked(path: Path, *, what: str, wait_seconds: float) -> Iterator[None]:
+    """Holds the lock file `path` for the duration of the block.
+
+    Args:
+        path: the lock file; made if missing, and left where it is, since removing it would race.
+        what: what the lock protects, for the error.
+        wait_seconds: how long to wait for another holder.
+
+    Raises:
+        BusyError: another process still holds it after that time; names its process id.
+        LakeError: the lock file cannot be written, or its file system knows no locks.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with explained(path):
+            _acquire(descriptor, path, what, wait_seconds)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: Path, what: str, wait_seconds: float) -> None:
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 32, 0).decode(errors="replace") or "unknown"
+                raise BusyError(
+                    f"Another process (id {holder}) is working on {what}.",
+                    f"wait until it has ended, or use another --home. (Lock: {path})",
+                ) from None
+            time.sleep(POLL_SECONDS)

@@ -1,0 +1,296 @@
+"""The recipe: everything that decides what comes out, as one typed, frozen object, and how it is read and resolved.
+
+Nothing here says where or how fast a thing runs: that is `settings`. A recipe comes from a shipped name or a file, is
+checked once, and then stands in HOME/recipe.toml, which the web UI and the commands read.
+"""
+
+import re
+import tomllib
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from unicorn_assets.errors import RecipeError
+
+SHIPPED = Path(__file__).parent / "recipes"
+CHECKOUT = Path(__file__).parent.parent
+MAX_SHARDS = 9999
+
+Format = Literal["auto", "jsonl", "csv", "tsv", "parquet", "text", "labels"]
+Count = Annotated[int, Field(ge=1, le=10**12)]  # small enough for every table
+
+
+class Section(BaseModel):
+    """A part of the recipe: frozen, closed to keys it does not know, strict: neither true nor "4" is a number."""
+
+    # Defaults are validated too: a 171 that is read back as 171.0 would give another fingerprint.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
+
+
+class Source(Section):
+    """One source of caption seeds: a file, or a list of domain labels with templates."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Short name, shown with every seed.")
+    path: str = Field(description="The file. A relative path starts at the recipe's own folder.")
+    format: Format = Field(default="auto", description="`auto` goes by the file's ending.")
+    caption: str | None = Field(default=None, description="Caption column; guessed from the usual names if not given.")
+    image_id: str | None = Field(default=None, description="Image id column; guessed likewise. Text files have none.")
+    images: str = Field(
+        default="images",
+        description="Name of the image collection that the ids belong to. Sources of one collection share their ids, "
+        "and an image gives one caption; give unrelated collections different names.",
+    )
+    licence: str = Field(default="unknown", description="Licence of the captions, as an SPDX id where there is one.")
+    origin: str = Field(default="", description="Where the captions come from: a name or an address.")
+    templates: Count = Field(default=10, description="Templates drawn for each label (labels only).")
+    draw: Count | None = Field(default=None, description="Keep this many seeds, drawn by hash; all if not given.")
+
+    @field_validator("path")
+    @classmethod
+    def _path_names_a_file(cls, value: str) -> str:
+        if not value.strip() or "\x00" in value or value.encode(errors="replace").decode() != value:
+            raise ValueError("must name a file, in UTF-8")
+        return value
+
+
+class Seeds(Section):
+    """Where seeds come from and which of them are usable."""
+
+    sources: tuple[Source, ...] = Field(strict=False)
+    min_words: Count = Field(default=3, description="Shorter seeds are rejected.")
+    max_words: Count = Field(default=60, description="Longer seeds are rejected.")
+    min_letters: float = Field(default=0.6, ge=0, le=1, description="Least share of letters among visible characters.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not self.sources:
+            raise ValueError("there are no sources; give at least one under [[seeds.sources]]")
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two sources are called {twice[0]!r}; give each its own name")
+        if self.min_words > self.max_words:
+            raise ValueError(f"min_words is {self.min_words}, above max_words, {self.max_words}")
+        return self
+
+
+class Engine(Section):
+    """Who writes captions and dialogs."""
+
+    kind: Literal["rules"] = "rules"
+    model: str = "rules"
+    revision: str = ""
+
+
+class Sampling(Section):
+    """How the engine draws its answers in one stage."""
+
+    temperature: float = Field(default=0.7, ge=0)
+    top_p: float = Field(default=0.9, gt=0, le=1)
+    max_tokens: Count = 512
+
+
+class Curation(Section):
+    """What an expanded caption must satisfy to be kept (figures of length from the paper's own captions)."""
+
+    min_words: Count = 40
+    max_words: Count = 483
+    max_repetition: float = Field(default=0.2, ge=0, le=1, description="Most share of repeated word trigrams.")
+    min_seed_words: float = Field(default=0.8, ge=0, le=1, description="Least share of the seed's content words kept.")
+
+
+class Dialogs(Section):
+    """How many captions become dialogs, and of which task: by default the paper's proportions."""
+
+    share: float = Field(default=471 / 1243, ge=0, le=1, description="Share of curated captions that get a dialog.")
+    multiple_choice: float = Field(default=171, ge=0)
+    question_answering: float = Field(default=199, ge=0)
+    complex_reasoning: float = Field(default=100, ge=0)
+    sampling: Sampling = Sampling(max_tokens=1536)
+
+    @model_validator(mode="after")
+    def _some_task_has_weight(self) -> Self:
+        if self.multiple_choice + self.question_answering + self.complex_reasoning <= 0:
+            raise ValueError("all three tasks have weight 0; give at least one a positive weight")
+        return self
+
+
+class Encoder(Section):
+    """What embeds the captions."""
+
+    model: str = Field(default="all-MiniLM-L6-v2", description="Name or path of a sentence-transformers model.")
+    revision: str = ""
+    batch_size: Count = Field(default=32, description="Part of the recipe: padding changes the last bits.")
+
+
+class Alignment(Section):
+    """How text embeddings are carried over into image space."""
+
+    method: Literal["mean_shift"] = "mean_shift"
+    renormalise: bool = Field(default=True, description="True as in the paper's equation, False as in its code.")
+    sample: int = Field(default=10_000, ge=2, description="Captions drawn by hash for the fit.")
+
+
+class Release(Section):
+    """What must hold before anything goes out."""
+
+    coverage: float = Field(default=1.0, ge=0, le=1, description="Least share of shards that are complete and fresh.")
+
+
+class Recipe(Section):
+    """Everything that decides what comes out."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", description="Lower case; names the release's folder.")
+    shards: int = Field(default=4, ge=1, le=MAX_SHARDS, description="Number of partitions; 50 to 2,000 is comfortable.")
+    seeds: Seeds
+    engine: Engine = Engine()
+    expansion: Sampling = Sampling()
+    curation: Curation = Curation()
+    dialogs: Dialogs = Dialogs()
+    encoder: Encoder = Encoder()
+    alignment: Alignment = Alignment()
+    release: Release = Release()
+
+
+def load(name_or_path: str) -> Recipe:
+    """The recipe of a shipped name (`demo`) or of a TOML file; relative source paths become absolute.
+
+    Raises:
+        RecipeError: there is no such recipe, or it is not valid; names every wrong key.
+    """
+    path = Path(name_or_path)
+    if re.fullmatch(r"[a-z0-9_-]+", name_or_path) and not path.is_file():
+        path = SHIPPED / f"{name_or_path}.toml"
+        if not path.is_file():
+            cure = f"use one of {', '.join(shipped())}, or the path of a .toml file."
+            raise RecipeError(f"There is no recipe called {name_or_path!r}.", cure)
+    return parse(_read(path), where=str(path), base=CHECKOUT if path.parent == SHIPPED else path.absolute().parent)
+
+
+def shipped() -> list[str]:
+    """Names of the recipes that come with the package, sorted."""
+    return sorted(path.stem for path in SHIPPED.glob("*.toml"))
+
+
+def parse(text: str, *, where: str, base: Path) -> Recipe:
+    """A recipe from its TOML text. `where` names it in errors; relative source paths start at `base`.
+
+    Raises:
+        RecipeError: the text is not TOML or not a valid recipe; names every wrong key.
+    """
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{where} is not valid TOML: {error}.", "correct the line that it names.") from None
+    recipe = _validated(table, f"{where} is not a valid recipe.")
+    sources = tuple(
+        source.model_copy(update={"path": str(absolute(Path(source.path), base))}) for source in recipe.seeds.sources
+    )
+    return recipe.model_copy(update={"seeds": recipe.seeds.model_copy(update={"sources": sources})})
+
+
+def adjusted(
+    recipe: Recipe, *, seeds: Sequence[Path] = (), shards: int | None = None, engine: str | None = None
+) -> Recipe:
+    """The recipe with the command line's options, where given, in place of its sources, shards and kind of engine.
+
+    Raises:
+        RecipeError: the options do not make a valid recipe.
+    """
+    table = recipe.model_dump()
+    if seeds:
+        stems = (re.sub(r"[^A-Za-z0-9._-]+", "-", path.name.split(".")[0]).strip("._-") for path in seeds)
+        names = zip(_distinct([stem or "seeds" for stem in stems]), seeds, strict=True)
+        table["seeds"]["sources"] = [{"name": name, "path": str(absolute(path))} for name, path in names]
+    if shards is not None:
+        table["shards"] = shards
+    if engine is not None and engine != recipe.engine.kind:
+        table["engine"] = {"kind": engine}
+    return _validated(table, "The options do not make a valid recipe.")
+
+
+def _validated(table: dict[str, Any], what: str) -> Recipe:
+    try:
+        return Recipe.model_validate(table)
+    except ValidationError as error:
+        raise RecipeError(f"{what}\n{explain(error)}", "correct the keys above.") from None
+
+
+def absolute(path: Path, base: Path = Path()) -> Path:
+    """`path` with `~` resolved, starting at `base`, by default the working directory.
+
+    Raises:
+        RecipeError: `~NAME` names a user that this machine does not know.
+    """
+    try:
+        return (base / path.expanduser()).absolute()
+    except RuntimeError:
+        raise RecipeError(f"The path {path} starts with an unknown user's home.", "write the path in full.") from None
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Names with a number added where one comes again."""
+    distinct: list[str] = []
+    for name in names:
+        numbered = (name if number == 1 else f"{name}-{number}" for number in count(1))
+        distinct.append(next(one for one in numbered if one not in distinct))
+    return distinct
+
+
+def dump(recipe: Recipe) -> str:
+    """The recipe as TOML that `parse` reads back equal; keys at their defaults included, so that it says everything."""
+    return tomli_w.dumps(recipe.model_dump(exclude_none=True))
+
+
+_PLAINLY = {
+    "extra_forbidden": "there is no such key",
+    "missing": "this key is missing",
+    "tuple_type": "must be a list, its entries under double brackets like [[seeds.sources]]",
+    "model_type": "must be a table of keys",
+}
+
+
+def explain(error: ValidationError) -> str:
+    """One line a wrong key: its dotted name, what is wrong, and what was given."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"]) or "recipe"
+        wrong = _PLAINLY.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        given = "" if isinstance(problem["input"], dict) or wrong in _PLAINLY.values() else repr(problem["input"])[:80]
+        lines.append(f"  {key}: {wrong}" + (f" (given: {given})" if given else ""))
+    return "\n".join(lines)
+
+
+def differences(old: Recipe, new: Recipe) -> list[str]:
+    """One line a key that differs, as `key: old -> new`."""
+    before, after = flatten(old.model_dump()), flatten(new.model_dump())
+    changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
+    return [f"{key}: {before.get(key)!r} -> {after.get(key)!r}" for key in changed]
+
+
+def flatten(table: Any, prefix: str = "") -> dict[str, Any]:
+    """A nested table as one of dotted keys."""
+    if isinstance(table, dict):
+        pairs = [(str(key), value) for key, value in table.items()]
+    elif isinstance(table, list | tuple):
+        pairs = [(str(position), value) for position, value in enumerate(table)]
+    else:
+        return {prefix: table}
+    flat: dict[str, Any] = {}
+    for key, value in pairs:
+        flat |= flatten(value, f"{prefix}.{key}" if prefix else key)
+    return flat
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")  # some editors put a byte order mark first
+    except UnicodeDecodeError:
+        raise RecipeError(f"The recipe file {path} is not UTF-8 text.", "save it as UTF-8.") from None
+    except OSError as error:
+        cure = "check the path, or write a recipe with `unicorn init`."
+        raise RecipeError(f"The recipe file {path} cannot be read: {error.strerror}.", cure) from None

@@ -1,0 +1,1 @@
+"""What goes out: selection, export formats, the manifest and the dataset card."""

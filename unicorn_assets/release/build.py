@@ -1,0 +1,129 @@
+"""Builds a whole release into a draft folder from finished shards of the lake: data, card and manifest."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unicorn_assets.errors import LakeError
+from unicorn_assets.lake.files import explained, sha256
+from unicorn_assets.lake.layout import ALL, Lake
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.release import card, data, manifest, tables
+from unicorn_assets.release.data import Origin, Progress, silent
+from unicorn_assets.release.inputs import gather
+from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
+from unicorn_assets.release.publish import intact, publish
+from unicorn_assets.transfer.fitted import FittedTransfer
+
+__all__ = ["FORMAT_VERSION", "Built", "Coverage", "build", "intact", "publish"]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many of the recipe's shards are complete and fresh, how many there should be, and why some are missing."""
+
+    fresh: int
+    expected: int
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished draft.
+
+    Args:
+        version: hash of its content, 16 hexadecimal digits.
+        rows: rows of each table of samples.
+        vectors: vectors in `embeddings`.
+        bytes: size of all files together.
+    """
+
+    version: str
+    rows: dict[str, int]
+    vectors: int
+    bytes: int
+
+
+def build(
+    lake: Lake,
+    recipe: Recipe,
+    shards: Sequence[str],
+    coverage: Coverage,
+    draft: Path,
+    progress: Progress | None = None,
+) -> Built:
+    """Writes the release of these shards into `draft`. The same shards give the same bytes, in whatever order named.
+
+    Args:
+        lake: where the finished shards stand.
+        recipe: the recipe that made them.
+        shards: names of the shards to release.
+        coverage: what to say about those that are not among them.
+        draft: the folder to write; not there yet, or empty. The caller removes it if this fails.
+        progress: told how many rows of both tables are written.
+
+    Raises:
+        LakeError: a shard is missing, damaged or does not fit the others, a sample has no vector or no seed, no row is
+            left, or the draft cannot be written. Names the file or the id, and the cure.
+    """
+    inputs = gather(lake, shards)
+    transfer = FittedTransfer.load(inputs.file("modality_alignment", ALL, "transfer"))
+    with explained(draft):
+        _prepare(draft)
+        written = data.write(inputs, draft, progress or silent)
+        facts = Manifest(
+            name=recipe.name,
+            version="",
+            format=FORMAT_VERSION,
+            tables={name: manifest.Table(rows=sum(rows.values()), shards=rows) for name, rows in written.rows.items()},
+            coverage=manifest.ShardCoverage(
+                released=coverage.fresh, expected=coverage.expected, missing=sorted(coverage.missing)
+            ),
+            made_by=manifest.made_by(inputs, transfer.method.image_rule().text),
+            licences=_licences(written.origins),
+            libraries=manifest.libraries(),
+            recipe=manifest.recipe_facts(recipe),
+            stages={stage: manifest.stage_facts(found) for stage, found in inputs.sidecars.items()},
+            files={},
+        )
+        if facts.samples == 0:
+            raise LakeError(
+                "The shards hold no row at all, so there is nothing to release.",
+                "look at what was rejected and why with `unicorn status`, or add seeds.",
+            )
+        (draft / card.FILE).write_text(card.render(facts, written.examples), encoding="utf-8", newline="\n")
+        facts = facts.model_copy(update={"files": _describe(draft)})
+        facts = facts.model_copy(update={"version": facts.content_version()})
+        (draft / manifest.FILE).write_text(facts.dump(), encoding="utf-8", newline="\n")
+    return Built(
+        version=facts.version,
+        rows={table: facts.tables[table].rows for table in tables.COLUMNS},
+        vectors=facts.tables[data.EMBEDDINGS].rows,
+        bytes=sum(file.bytes for file in facts.files.values()) + (draft / manifest.FILE).stat().st_size,
+    )
+
+
+def _prepare(draft: Path) -> None:
+    draft.mkdir(parents=True, exist_ok=True)
+    if any(draft.iterdir()):
+        raise LakeError(f"The draft folder {draft} is not empty.", "remove it; it is left from a run that was cut off.")
+    for name in data.FOLDERS:
+        (draft / name).mkdir()
+
+
+def _licences(origins: Mapping[str, Counter[Origin]]) -> list[manifest.Licence]:
+    return [
+        manifest.Licence(
+            source=one[0], licence=one[1], origin=one[2], **{table: count[one] for table, count in origins.items()}
+        )
+        for one in sorted(set().union(*origins.values()))
+    ]
+
+
+def _describe(draft: Path) -> dict[str, manifest.File]:
+    files = sorted(path for path in draft.rglob("*") if path.is_file())
+    return {
+        path.relative_to(draft).as_posix(): manifest.File(bytes=path.stat().st_size, sha256=sha256(path))
+        for path in files
+    }

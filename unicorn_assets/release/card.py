@@ -1,0 +1,172 @@
+"""README.md of a release: the dataset card, with the front matter that the Hugging Face Hub and `datasets` read."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from unicorn_assets.release import usage
+from unicorn_assets.release.manifest import Manifest
+
+FILE = "README.md"
+
+RULES_ENGINE = "written by rule, for demos, tests and scale runs; not for training a model that matters"
+
+# fmt: off
+HUB_LICENCES = frozenset({
+    "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0",
+    "cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0", "cc-by-nc-sa-2.0",
+    "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "cc-by-nd-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0", "cc0-1.0",
+    "cdla-permissive-1.0", "cdla-permissive-2.0", "cdla-sharing-1.0", "gfdl", "mit", "odbl", "odc-by", "pddl",
+    "unknown", "unlicense",
+})
+# fmt: on
+"""Identifiers of licences of data that the Hub knows; anything else is `other` there, and in full in the card."""
+
+SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+LARGEST = "10M<n<100M"
+
+
+def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]]) -> str:
+    """The whole card.
+
+    Args:
+        facts: the manifest, its files and version not yet filled in.
+        examples: one row of each table that has any.
+    """
+    parts = [
+        _front_matter(facts),
+        f"# {facts.name}\n\n{_summary(facts)}",
+        f"## What made it\n\n{_made_by(facts)}",
+        f"## Tables\n\n{_tables(facts)}",
+        f"## What became of every row\n\n{_stages(facts)}",
+        f"## Licences\n\n{_licences(facts)}",
+        f"## How to load it\n\n{usage.LOADING}",
+        f"## Vectors in the place of images\n\n{usage.VECTORS}\n\n{_transfer(facts)}",
+        f"## Limits\n\n{_limits(facts)}",
+        f"## Examples\n\n{_examples(examples)}",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(facts: Manifest) -> str:
+    licences = {one.licence.lower() for one in facts.licences}
+    known = sorted({licence if licence in HUB_LICENCES else "other" for licence in licences})
+    size = next((name for limit, name in SIZES if facts.samples < limit), LARGEST)
+    lines = ["---", f"pretty_name: {json.dumps(facts.name)}", "language:", "- en", "license:"]
+    lines += [f"- {licence}" for licence in known]
+    lines += ["size_categories:", f"- {size}", "task_categories:", "- image-text-to-text"]
+    lines += ["tags:", "- synthetic", "- vision-language", "- text-only", "- llava", "configs:"]
+    for number, table in enumerate(usage.CONFIGS):
+        lines += [f"- config_name: {table}", "  data_files:", "  - split: train", f"    path: {table}/*.parquet"]
+        lines += ["  default: true"] if number == 0 else []
+    return "\n".join([*lines, "---"])
+
+
+def _summary(facts: Manifest) -> str:
+    covered = facts.coverage
+    sentences = [
+        "Training data for vision-language models, made from text alone: dense captions and multi-turn conversations, "
+        "each with a vector that stands in for an image. No image was looked at.",
+        f"It holds {facts.tables['pretrain'].rows:,} pretraining and {facts.tables['instruction'].rows:,} instruction "
+        f"samples over {facts.tables['embeddings'].rows:,} vectors of {facts.made_by.encoder['dimension']} numbers.",
+        f"{covered.released:,} of {covered.expected:,} shards of the recipe are in it.",
+    ]
+    if covered.missing:
+        sentences.append(f"Missing: {', '.join(covered.missing)}.")
+    return "\n".join([*sentences, "`manifest.json` has its version, the whole recipe, and a hash of every file."])
+
+
+def _made_by(facts: Manifest) -> str:
+    made, texts = facts.made_by, facts.stages["text_embeddings"].rows_out
+    lines = [
+        "- Text: " + _named(made.engine, "kind", "model", "revision"),
+        "- Text embeddings: " + _named(made.encoder, "name", "model", "revision"),
+        "- Transfer to image space: "
+        + _named(made.transfer, "method")
+        + (", renormalised" if made.transfer.get("renormalise") else "")
+        + f", version `{made.transfer['version']}`",
+    ]
+    if made.engine.get("kind") == "rules":
+        lines[0] += f" – {RULES_ENGINE}."
+    cut, limit = made.encoder["rows_cut"], made.encoder["token_limit"]
+    share = f" ({cut / texts:.1%})" if texts else ""
+    cuts = (
+        f"The encoder reads {limit} tokens: {cut:,} of {texts:,} captions{share} were longer and are embedded by their "
+    )
+    return "\n".join(lines) + f"\n\n{cuts}beginning alone. `tokens` and `cut` of each row stand in the lake."
+
+
+def _named(identity: Mapping[str, Any], *keys: str) -> str:
+    values = [str(identity[key]) for key in keys if identity.get(key)]
+    return ", ".join(f"`{value}`" for value in dict.fromkeys(values)) or "unknown"
+
+
+def _tables(facts: Manifest) -> str:
+    rows = [[f"`{name}`", f"{table.rows:,}", f"{len(table.shards):,}"] for name, table in facts.tables.items()]
+    return f"{_table(['table', 'rows', 'files'], rows)}\n\n{usage.COLUMNS}"
+
+
+def _stages(facts: Manifest) -> str:
+    rows = [
+        [
+            f"`{name}`",
+            f"{stage.rows_in:,}",
+            f"{stage.rows_out:,}",
+            _reasons(stage.rejected),
+            _reasons(stage.not_selected),
+        ]
+        for name, stage in facts.stages.items()
+    ]
+    text = _table(["stage", "rows in", "rows out", "rejected", "not selected"], rows)
+    text += "\n\nSeeds and alignment count the whole corpus, the other stages the shards of this release."
+    warnings = [
+        f"- `{name}`, check `{check}` failed on {warned.shards:,} of {len(stage.fingerprints):,}: {warned.description}"
+        for name, stage in facts.stages.items()
+        for check, warned in stage.warnings.items()
+    ]
+    return text + ("\n\nWarnings:\n\n" + "\n".join(warnings) if warnings else "")
+
+
+def _reasons(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{reason} {count:,}" for reason, count in counts.items()) or "0"
+
+
+def _licences(facts: Manifest) -> str:
+    rows = [
+        [one.source, one.licence, one.origin, f"{one.pretrain:,}", f"{one.instruction:,}"] for one in facts.licences
+    ]
+    return (
+        "Licences of the seeds, as the recipe states them. Captions and conversations were written from the seeds;\n"
+        "the terms of the model that wrote them apply as well. A seed in several sources counts for the first.\n\n"
+        + _table(["source", "licence", "origin", "pretrain rows", "instruction rows"], rows)
+    )
+
+
+def _transfer(facts: Manifest) -> str:
+    rule = facts.made_by.transfer["real_images"]
+    return (
+        "With real images, when the model is used, take the image encoder that belongs to the text encoder, and its\n"
+        f"one global vector an image. {rule}"
+    )
+
+
+def _limits(facts: Manifest) -> str:
+    rules = "- The text is " + RULES_ENGINE + ".\n" if facts.made_by.engine.get("kind") == "rules" else ""
+    return rules + usage.LIMITS
+
+
+def _examples(examples: Mapping[str, Mapping[str, Any]]) -> str:
+    shown = [
+        f"`{name}`:\n\n```json\n{json.dumps(row, indent=1, ensure_ascii=False)}\n```" for name, row in examples.items()
+    ]
+    return "\n\n".join(shown)
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    """In Markdown; what would break a cell is escaped."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(_cell(cell) for cell in line) + " |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

@@ -1,0 +1,184 @@
+"""manifest.json: what a release holds, what made it and what became of every row. No time, host, run or absolute path.
+
+Two releases have equal manifests exactly when all their files are equal, so the version is a hash of the manifest.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import PurePosixPath
+from typing import Any
+
+from unicorn_assets.lake.fingerprint import digest
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.sidecar import Part, Sidecar
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.release.inputs import Inputs
+
+FORMAT_VERSION = 1
+"""Version of the folder's layout, the manifest and the card; bumped by hand when one of them changes."""
+
+FILE = "manifest.json"
+
+LIBRARIES = ("numpy", "pyarrow")
+"""What writes the data files."""
+
+
+class File(Part):
+    """Size and content of a file."""
+
+    bytes: int
+    sha256: str
+
+
+class Table(Part):
+    """Rows of a table, in all and by shard."""
+
+    rows: int
+    shards: dict[str, int]
+
+
+class Warned(Part):
+    """A check that failed without blocking: on how many shards, and what it says."""
+
+    shards: int
+    description: str
+
+
+class StageFacts(Part):
+    """What became of the rows of a stage, over all released shards, and what decided them."""
+
+    rows_in: int
+    rows_out: int
+    rejected: dict[str, int]
+    not_selected: dict[str, int]
+    warnings: dict[str, Warned]
+    decided_by: dict[str, Any]
+    fingerprints: dict[str, str]
+
+
+class Licence(Part):
+    """Released rows by the source of their seed. An instruction row's caption counts under pretrain as well."""
+
+    source: str
+    licence: str
+    origin: str
+    pretrain: int
+    instruction: int
+
+
+class MadeBy(Part):
+    """What wrote the text, what embedded it, and what carried the embeddings over."""
+
+    engine: dict[str, Any]
+    encoder: dict[str, Any]
+    transfer: dict[str, Any]
+
+
+class ShardCoverage(Part):
+    """How many of the recipe's shards were complete and fresh, and which were not.
+
+    Why is left out: it is a state of the moment, and the same shards make the same release whatever became of others.
+    """
+
+    released: int
+    expected: int
+    missing: list[str]
+
+
+class Manifest(Part):
+    """The whole manifest, in the order in which it is written."""
+
+    name: str
+    version: str
+    format: int
+    tables: dict[str, Table]
+    coverage: ShardCoverage
+    made_by: MadeBy
+    licences: list[Licence]
+    libraries: dict[str, str]
+    recipe: dict[str, Any]
+    stages: dict[str, StageFacts]
+    files: dict[str, File]
+
+    @property
+    def samples(self) -> int:
+        """Rows of both tables of samples."""
+        return self.tables["pretrain"].rows + self.tables["instruction"].rows
+
+    def content_version(self) -> str:
+        """Hash of everything but `version`, 16 hexadecimal digits."""
+        return digest(self.model_dump(exclude={"version"}))[:16]
+
+    def dump(self) -> str:
+        """The manifest as JSON text."""
+        return self.model_dump_json(indent=1) + "\n"
+
+
+def libraries() -> dict[str, str]:
+    """Versions of the libraries that write the data files."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def recipe_facts(recipe: Recipe) -> dict[str, Any]:
+    """The resolved recipe, its paths reduced to file names."""
+    facts: dict[str, Any] = _portable(recipe.model_dump(mode="json"))
+    return facts
+
+
+def _portable(value: Any) -> Any:
+    """A JSON value with the folders taken off absolute paths in `path`, `model` and `name`."""
+    if isinstance(value, list):
+        return [_portable(one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _name(one) if key in {"path", "model", "name"} else _portable(one) for key, one in value.items()}
+    return value
+
+
+def _name(value: Any) -> Any:
+    absolute = isinstance(value, str) and PurePosixPath(value).is_absolute()
+    return PurePosixPath(value).name if absolute else value
+
+
+def stage_facts(sidecars: Mapping[str, Sidecar]) -> StageFacts:
+    """The facts of one stage from its sidecars by shard; all were made with the same settings."""
+    rejected, not_selected = Counter[str](), Counter[str]()
+    failed: dict[str, list[str]] = {}
+    for found in sidecars.values():
+        rejected.update(found.rejected)
+        not_selected.update(found.not_selected)
+        for check in found.checks:
+            if not check.passed:
+                failed.setdefault(check.name, []).append(check.description)
+    return StageFacts(
+        rows_in=sum(found.rows_in for found in sidecars.values()),
+        rows_out=sum(found.rows_out for found in sidecars.values()),
+        rejected=dict(sorted(rejected.items())),
+        not_selected=dict(sorted(not_selected.items())),
+        warnings={name: Warned(shards=len(failed[name]), description=failed[name][0]) for name in sorted(failed)},
+        decided_by=_portable(next(iter(sidecars.values())).fields),
+        fingerprints={shard: found.fingerprint for shard, found in sidecars.items()},
+    )
+
+
+def made_by(inputs: Inputs, image_rule: str) -> MadeBy:
+    """Engine, encoder and transfer behind a release.
+
+    Args:
+        inputs: the shards.
+        image_rule: what the transfer asks of real images.
+    """
+    texts, fit = inputs.sidecars["text_embeddings"], inputs.sidecars["modality_alignment"][ALL]
+    expanded = next(iter(inputs.sidecars["expanded_captions"].values()))
+    encoder = next(iter(texts.values()))
+    return MadeBy(
+        engine=_portable(expanded.fields.get("engine", {})),
+        encoder=_portable(encoder.fields.get("encoder", {}))
+        | {
+            "dimension": encoder.metrics.get("dimension"),
+            "token_limit": encoder.metrics.get("token_limit"),
+            "rows_cut": sum(found.metrics.get("rows_cut", 0) for found in texts.values()),
+        },
+        transfer=_portable(fit.fields.get("alignment", {}))
+        | {"version": fit.produced_for(ALL), "real_images": image_rule, "gap": fit.metrics.get("gap", {})},
+    )

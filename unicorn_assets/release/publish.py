@@ -1,0 +1,102 @@
+"""Whether a release folder is whole, and how a finished draft becomes a release."""
+
+import os
+import shutil
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from unicorn_assets.lake.files import explained, sha256, sync_folder, temporary
+from unicorn_assets.release.manifest import FILE, Manifest
+
+LATEST = "latest"
+DAMAGED = "damaged"
+
+
+def intact(folder: Path, *, thorough: bool = False) -> str | None:
+    """What is wrong with a release folder, None if nothing.
+
+    Args:
+        folder: the release.
+        thorough: compares the content of every file and of the manifest itself, not only names and sizes.
+    """
+    path = folder / FILE
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}"
+    except ValidationError as error:
+        return f"{path} is damaged ({str(error).splitlines()[0]})"
+    if manifest.content_version() != manifest.version:
+        return f"{path} is damaged: its content does not give the version that it names"
+    for name, expected in manifest.files.items():
+        file = folder / name
+        if not file.is_file():
+            return f"{file} is missing"
+        if file.stat().st_size != expected.bytes:
+            return f"{file} has {file.stat().st_size:,} bytes instead of {expected.bytes:,}"
+        if thorough and sha256(file) != expected.sha256:
+            return f"{file} does not have the content that {FILE} describes"
+    return None
+
+
+def publish(draft: Path, releases: Path, recipe_name: str, version: str) -> Path:
+    """Moves a finished draft to RELEASES/RECIPE/VERSION, whole or not at all, and points `latest` at it.
+
+    An equal release that is whole is kept, and the draft dropped. A damaged one is moved to RELEASES/RECIPE/damaged,
+    since somebody may have put files of their own in it.
+
+    Args:
+        draft: what `build` wrote; on the same file system as `releases`.
+        releases: folder of all releases.
+        recipe_name: the recipe.
+        version: the version that `build` gave.
+
+    Returns:
+        The release's folder.
+
+    Raises:
+        LakeError: it cannot be written. What was released before stands.
+    """
+    target = releases / recipe_name / version
+    with explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists() and intact(target, thorough=True) is None:
+            shutil.rmtree(draft)
+        else:
+            _sync(draft)
+            if target.exists():
+                _move_aside(target)
+            draft.rename(target)
+        _point(target.parent / LATEST, version)
+        sync_folder(target.parent)
+    return target
+
+
+def _sync(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            sync_folder(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _move_aside(target: Path) -> None:
+    graveyard = target.parent / DAMAGED
+    graveyard.mkdir(exist_ok=True)
+    number = 1
+    while (graveyard / f"{target.name}-{number}").exists():
+        number += 1
+    target.rename(graveyard / f"{target.name}-{number}")
+
+
+def _point(link: Path, version: str) -> None:
+    """Relative, so that HOME can be moved; renamed over the old one, so that readers always find one of the two."""
+    draft = temporary(link)
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(version, target_is_directory=True)
+    try:
+        draft.replace(link)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,83 @@
+"""What stands, what is stale and why, what is missing: read from sidecars, without touching any data."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from unicorn_assets.errors import SeedError
+from unicorn_assets.lake.fingerprint import fingerprint
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.sidecar import Sidecar
+from unicorn_assets.recipe import flatten
+from unicorn_assets.stages.base import Stage
+from unicorn_assets.stages.runner import named, standing
+from unicorn_assets.stages.tools import Tools
+
+Condition = Literal["fresh", "stale", "missing", "damaged", "failed"]
+
+
+@dataclass(frozen=True)
+class State:
+    """How one shard of one stage stands.
+
+    Args:
+        stage: the stage.
+        shard: the shard.
+        condition: `fresh`, or what keeps it from being so.
+        why: what changed, is missing or failed; empty where it is fresh.
+        sidecar: the sidecar, None where there is none that can be used.
+    """
+
+    stage: str
+    shard: str
+    condition: Condition
+    why: str
+    sidecar: Sidecar | None
+
+
+def states(tools: Tools, graph: Mapping[str, Stage]) -> Iterator[State]:
+    """The state of every shard of every sharded or upstream stage, in the order of the graph; `release` is left out.
+
+    A shard below a stale one is stale too. Raises nothing for what is broken: that is a state.
+    """
+    known: dict[tuple[str, str], State] = {}
+    for stage in graph.values():
+        if not stage.sharded and any(graph[name].sharded for name in stage.inputs):
+            continue
+        try:
+            fields = stage.fields(tools) | {"version": stage.version}
+        except SeedError as error:
+            fields = {"unreadable": error.what}
+        for shard in stage.shards(tools.recipe):
+            above = [known[name, shard if graph[name].sharded else ALL] for name in stage.inputs]
+            state = _state(stage, tools, shard, fields, above)
+            known[stage.name, shard] = state
+            yield state
+
+
+def _state(stage: Stage, tools: Tools, shard: str, fields: dict[str, Any], above: list[State]) -> State:
+    found, wrong = standing(stage, tools, shard)
+    if found is None:
+        return State(stage.name, shard, "damaged" if wrong else "missing", wrong or "not made yet", None)
+    if found.blocked_by:
+        return State(stage.name, shard, "failed", f"check {found.blocked_by[0]} failed", found)
+    inputs = {} if stage.frozen else named({one.stage: one.sidecar for one in above if one.sidecar}, shard)
+    if found.fingerprint != fingerprint(stage.name, fields, inputs):
+        return State(stage.name, shard, "stale", _what_changed(found, fields, inputs, stage), found)
+    if not stage.frozen:
+        unsettled = [one for one in above if one.condition != "fresh"]
+        if unsettled:
+            return State(stage.name, shard, "stale", f"{unsettled[0].stage} is {unsettled[0].condition}", found)
+    return State(stage.name, shard, "fresh", "", found)
+
+
+def _what_changed(found: Sidecar, fields: dict[str, Any], inputs: dict[str, str], stage: Stage) -> str:
+    before, now = flatten(found.fields), flatten(fields)
+    changes = [
+        f"{key}: {before.get(key)!r} -> {now.get(key)!r}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if not stage.frozen:
+        changes += [f"{name} changed" for name in stage.inputs if found.inputs.get(name) != inputs.get(name)]
+    return "; ".join(changes)

@@ -1,0 +1,64 @@
+"""What a step works with: the home, its recipe, and an engine and an encoder that stay open between steps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from unicorn_assets import engines
+from unicorn_assets import recipe as recipes
+from unicorn_assets.encoders.base import Encoder
+from unicorn_assets.engines.base import Engine
+from unicorn_assets.home import DEFAULT_RECIPE, Home
+from unicorn_assets.recipe import Recipe
+
+
+def _sentence_encoder(recipe: recipes.Encoder) -> Encoder:
+    from unicorn_assets.encoders.sentence import SentenceEncoder
+
+    return SentenceEncoder(recipe)
+
+
+@dataclass
+class Tools:
+    """What a step works with.
+
+    Args:
+        home: where everything stands.
+        recipe: the recipe that decides.
+        make_engine: opens the engine that the recipe names.
+        make_encoder: opens the encoder that the recipe names. Tests pass a double here; users choose in the recipe.
+        listener: told (stage, shard, rows done, rows in all or None) as a step goes on, for a progress display.
+    """
+
+    home: Home
+    recipe: Recipe
+    make_engine: Callable[[recipes.Engine], Engine] = engines.open_engine
+    make_encoder: Callable[[recipes.Encoder], Encoder] = _sentence_encoder
+    listener: Callable[[str, str, int, int | None], None] | None = None
+    _engine: Engine | None = field(default=None, init=False, repr=False)
+    _encoder: Encoder | None = field(default=None, init=False, repr=False)
+
+    @classmethod
+    def at(cls, home: Home) -> "Tools":
+        """The tools for a home with the recipe that it holds, or the demo recipe where it holds none yet."""
+        return cls(home, home.recipe() or recipes.load(DEFAULT_RECIPE))
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, opened at its first use."""
+        if self._engine is None:
+            self._engine = self.make_engine(self.recipe.engine)
+        return self._engine
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, loaded at its first use."""
+        if self._encoder is None:
+            self._encoder = self.make_encoder(self.recipe.encoder)
+        return self._encoder
+
+    def close(self) -> None:
+        """Frees engine and encoder."""
+        for opened in (self._engine, self._encoder):
+            if opened is not None:
+                opened.close()
+        self._engine = self._encoder = None

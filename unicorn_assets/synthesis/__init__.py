@@ -1,0 +1,1 @@
+"""Seeds, prompts, and the parsing of answers. Pure: text in, text out."""

@@ -1,0 +1,74 @@
+"""The contract of a method that carries text embeddings over into image space."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unicorn_assets.transfer.rows import Doubles
+
+Rows = NDArray[Any]
+"""Embeddings of any float type, (n, dimension)."""
+
+
+class Carried(NamedTuple):
+    """Embeddings after a transfer.
+
+    Args:
+        vectors: (n, dimension) float32, a row for each that went in.
+        lost: (n,), true where nothing was left of a row but rounding; its vector is zero. The caller rejects it.
+    """
+
+    vectors: NDArray[np.float32]
+    lost: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRule:
+    """What to do with real images' embeddings, so that a model trained on carried-over texts can read them.
+
+    Args:
+        text: the rule in words, for the card.
+        carry: the rule itself, on a set of image embeddings (n, dimension).
+    """
+
+    text: str
+    carry: Callable[[Rows], Carried]
+
+
+class Method(Protocol):
+    """A fitted method: pure, and the same for a row whatever stands beside it."""
+
+    name: ClassVar[str]
+
+    @property
+    def dimension(self) -> int:
+        """Length of an embedding."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What was chosen, as JSON values."""
+
+    @property
+    def tensors(self) -> dict[str, Doubles]:
+        """What was fitted, by name."""
+
+    @classmethod
+    def restore(cls, parameters: Mapping[str, Any], tensors: Mapping[str, Doubles]) -> Self:
+        """The method again from its parameters and tensors.
+
+        Raises:
+            TransferError: they do not make this method.
+        """
+
+    def apply(self, rows: Rows, first: int = 0) -> Carried:
+        """Carries unit rows over; `first` is the number of the first row, for errors.
+
+        Raises:
+            TransferError: a row is not fit for use (`rows.check`).
+        """
+
+    def image_rule(self) -> ImageRule:
+        """What to do with real images' embeddings."""

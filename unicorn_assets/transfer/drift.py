@@ -1,0 +1,34 @@
+"""Whether texts still lie around the mean that a transfer was fitted with."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from unicorn_assets.transfer.fitted import FittedTransfer
+from unicorn_assets.transfer.statistics import Moments
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """How far a set of texts has moved, in shares of its own variance.
+
+    Args:
+        share: squared distance of the set's mean from the fitted mean, over the trace of the set's covariance.
+        expected_share: what that would be by chance, with both means drawn from one distribution: 1/n + 1/fitted n.
+    """
+
+    share: float
+    expected_share: float
+
+    def figures(self) -> dict[str, float]:
+        """The figures, rounded for display."""
+        return {name: round(value, 6) for name, value in asdict(self).items()}
+
+
+def drift(transfer: FittedTransfer, texts: Moments) -> Drift | None:
+    """The drift of a set of texts; None where the method has no mean of texts, or the set no variance."""
+    mean = transfer.method.tensors.get("mean")
+    if mean is None or texts.count < 2 or texts.trace() <= 0:
+        return None
+    distance = float(np.sum((texts.mean() - mean) ** 2))
+    return Drift(distance / texts.trace(), 1 / texts.count + 1 / transfer.sample)

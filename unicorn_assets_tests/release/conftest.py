@@ -1,0 +1,22 @@
+"""A small lake for each test, and one release of it for all that only read."""
+
+from pathlib import Path
+
+import pytest
+
+from unicorn_assets.release.build import Coverage, build
+from unicorn_assets_tests.release.lakes import SmallLake, recipe
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> SmallLake:
+    return SmallLake(tmp_path / "lake")
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallLake, Path]:
+    """A lake and its release, for tests that only read."""
+    folder = tmp_path_factory.mktemp("made")
+    small = SmallLake(folder / "lake")
+    build(small.lake, recipe(), small.shards, Coverage(2, 2), folder / "release")
+    return small, folder / "release"
