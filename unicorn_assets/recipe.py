@@ -81,9 +81,19 @@ class Seeds(Section):
 class Engine(Section):
     """Who writes captions and dialogs."""
 
-    kind: Literal["rules"] = "rules"
-    model: str = "rules"
-    revision: str = ""
+    kind: Literal["rules", "openai", "vllm"] = Field(
+        default="rules", description="`rules`: no model; `openai`: a server with OpenAI's API; `vllm`: our own server."
+    )
+    model: str = Field(default="rules", description="The model's name at the server, or its path for `vllm`.")
+    revision: str = Field(default="", description="The model's revision; a part of what decides the captions.")
+
+    @model_validator(mode="after")
+    def _model_fits_the_kind(self) -> Self:
+        if (self.kind == "rules") != (self.model == "rules"):
+            raise ValueError(f"the engine {self.kind!r} cannot have the model {self.model!r}; name its model")
+        if not self.model.strip():
+            raise ValueError("the model has no name; a name decides which answers may be used again")
+        return self
 
 
 class Sampling(Section):
@@ -124,7 +134,7 @@ class Encoder(Section):
 
     model: str = Field(default="all-MiniLM-L6-v2", description="Name or path of a sentence-transformers model.")
     revision: str = ""
-    batch_size: Count = Field(default=32, description="Part of the recipe: padding changes the last bits.")
+    batch_size: Count = Field(default=16, description="Part of the recipe: padding changes the last bits.")
 
 
 class Alignment(Section):
@@ -194,9 +204,14 @@ def parse(text: str, *, where: str, base: Path) -> Recipe:
 
 
 def adjusted(
-    recipe: Recipe, *, seeds: Sequence[Path] = (), shards: int | None = None, engine: str | None = None
+    recipe: Recipe,
+    *,
+    seeds: Sequence[Path] = (),
+    shards: int | None = None,
+    engine: str | None = None,
+    model: str | None = None,
 ) -> Recipe:
-    """The recipe with the command line's options, where given, in place of its sources, shards and kind of engine.
+    """The recipe with the command line's options, where given, in place of its sources, shards, engine and model.
 
     Raises:
         RecipeError: the options do not make a valid recipe.
@@ -210,6 +225,8 @@ def adjusted(
         table["shards"] = shards
     if engine is not None and engine != recipe.engine.kind:
         table["engine"] = {"kind": engine}
+    if model is not None:
+        table["engine"] |= {"model": model}
     return _validated(table, "The options do not make a valid recipe.")
 
 

@@ -181,7 +181,7 @@ def test_a_recipe_cannot_be_changed():
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-PATHS = TEXTS.filter(lambda text: text.strip() and "\x00" not in text).map(lambda text: f"/{text}")
+PATHS = TEXTS.filter(lambda text: text.strip() and "\x00" not in text).map(lambda text: str(Path(f"/{text}")))
 SOURCES = st.builds(
     Source,
     name=st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,8}\Z"),

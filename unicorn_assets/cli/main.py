@@ -64,7 +64,13 @@ recipe_option = click.option(
 seeds_option = click.option(
     "--seeds", multiple=True, metavar="FILE", help="Use this file instead of the recipe's sources; may be given again."
 )
-engine_option = click.option("--engine", type=click.Choice(["rules"]), help="Who writes captions and dialogs.")
+engine_option = click.option(
+    "--engine", type=click.Choice(["rules", "openai", "vllm"]), help="Who writes captions and dialogs."
+)
+model_option = click.option("--model", metavar="NAME", help="The model: its name at the server, its path for vllm.")
+base_url_option = click.option(
+    "--base-url", metavar="URL", help="The server for openai, up to and with /v1; a key is read from UNICORN_API_KEY."
+)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,6 +85,8 @@ def main() -> None:
 @home_option
 @click.option("--shards", type=click.IntRange(1, 9999), help="Number of shards, instead of the recipe's.")
 @engine_option
+@model_option
+@base_url_option
 @click.option("--change-recipe", is_flag=True, help="Let this recipe take the place of the one that HOME holds.")
 @click.option("--refit", is_flag=True, help="Fit the transfer anew instead of keeping the frozen one.")
 def run(
@@ -87,14 +95,16 @@ def run(
     home: Home,
     shards: int | None,
     engine: str | None,
+    model: str | None,
+    base_url: str | None,
     change_recipe: bool,
     refit: bool,
 ) -> None:
     """Materialize the whole graph and print the release folder last."""
     from unicorn_assets.cli import run as command
 
-    chosen = command.choose(home, recipe, seeds=seeds, shards=shards, engine=engine)
-    sys.exit(command.run(home, chosen, change_recipe=change_recipe, refit=refit))
+    chosen = command.choose(home, recipe, seeds=seeds, shards=shards, engine=engine, model=model)
+    sys.exit(command.run(home, chosen, change_recipe=change_recipe, refit=refit, base_url=base_url))
 
 
 @main.command()
@@ -102,13 +112,23 @@ def run(
 @seeds_option
 @home_option
 @engine_option
+@model_option
+@base_url_option
 @click.option("--rows", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many seeds.")
-def preview(recipe: str | None, seeds: tuple[str, ...], home: Home, engine: str | None, rows: int) -> None:
-    """Show what the engine makes of a few seeds: prompt, answer and verdict. Nothing is kept."""
+def preview(
+    recipe: str | None,
+    seeds: tuple[str, ...],
+    home: Home,
+    engine: str | None,
+    model: str | None,
+    base_url: str | None,
+    rows: int,
+) -> None:
+    """Show what the engine makes of a few seeds: prompt, answer, verdict, tokens. Nothing is kept."""
     from unicorn_assets.cli import preview as command
     from unicorn_assets.cli.run import choose
 
-    command.preview(choose(home, recipe, seeds=seeds, engine=engine), rows)
+    command.preview(home, choose(home, recipe, seeds=seeds, engine=engine, model=model), rows, base_url=base_url)
 
 
 @main.command()

@@ -1,48 +1,80 @@
 """`unicorn preview`: a few seeds through the engine, with prompt, answer and verdict. Nothing is kept."""
 
 import heapq
+import time
 from collections.abc import Iterator
 from itertools import islice
 
 import click
 
+from unicorn_assets import settings
 from unicorn_assets.curation import rules
 from unicorn_assets.engines import open_engine
 from unicorn_assets.engines.base import Answer, Engine, Request
 from unicorn_assets.errors import SeedError
+from unicorn_assets.home import Home
 from unicorn_assets.identity import draw, sample_id
 from unicorn_assets.recipe import Recipe, Seeds
+from unicorn_assets.settings import Prices
+from unicorn_assets.stages.accounting import Usage
 from unicorn_assets.stages.dialogs import TASKS, task_of
 from unicorn_assets.synthesis import prompts
 from unicorn_assets.synthesis.answers import Dialog, InvalidAnswer, parse_dialog, parse_expansion
+from unicorn_assets.synthesis.seeds import readers
 from unicorn_assets.synthesis.seeds.cleaning import clean
-from unicorn_assets.synthesis.seeds.readers import rows
 from unicorn_assets.synthesis.seeds.rows import Row
 
+LARGEST = 1 << 62
 LOOKED_AT = 2000
 """Rows of each source that the sample is drawn from, so that a preview of a large corpus is quick."""
 
 
-def preview(recipe: Recipe, count: int) -> None:
-    """Prints prompts, answers and verdicts for a sample of the recipe's seeds.
+def preview(home: Home, recipe: Recipe, count: int, *, base_url: str | None = None) -> None:
+    """Prints prompts, answers and verdicts for a sample of the recipe's seeds, and what all of them would cost.
+
+    Args:
+        home: whose settings to use.
+        recipe: the recipe.
+        count: how many seeds.
+        base_url: address of the server for `openai`, in place of the settings'.
 
     Raises:
         SeedError: no source has a usable seed among its first rows.
         EngineError: the engine cannot answer.
     """
-    engine = open_engine(recipe.engine)
+    chosen = settings.load(home.path)
+    if base_url is not None:
+        chosen = chosen.model_copy(update={"endpoint": chosen.endpoint.model_copy(update={"base_url": base_url})})
+    seeds = _sample(recipe.seeds, count)
+    engine = open_engine(recipe.engine, chosen, home.path)
+    started = time.monotonic()
     try:
-        kept = _expansions(recipe, engine, _sample(recipe.seeds, count))
+        kept = _expansions(recipe, engine, seeds)
         _dialogs(recipe, engine, kept)
+        stats = getattr(engine, "stats", None)
+        if stats is not None:
+            device_seconds = (time.monotonic() - started) * getattr(engine, "devices", 0)
+            used = Usage(stats.prompt_tokens, stats.completion_tokens, device_seconds)
+            _forecast(recipe, used, len(seeds), chosen.prices)
     finally:
         engine.close()
 
 
+def _forecast(recipe: Recipe, used: Usage, rows: int, prices: Prices) -> None:
+    """What all seeds would take at this rate; those that cleaning or drawing leaves out are counted, so at most."""
+    seeds = sum(min(source.draw or LARGEST, sum(1 for _ in readers.rows(source))) for source in recipe.seeds.sources)
+    whole = used.times(seeds / rows)
+    tokens = f"{whole.prompt_tokens:,} tokens in and {whole.completion_tokens:,} out"
+    money = f", {whole.money(prices):,.2f} {prices.currency}" if whole.money(prices) else ""
+    click.echo(f"The whole recipe, at most {seeds:,} seeds, at this rate: {tokens}{money}.")
+    if not money:
+        click.echo(f"For money, put prices into the [prices] section of {settings.FILE} in HOME.")
+
+
 def _sample(seeds: Seeds, count: int) -> list[str]:
     """Usable seeds from the beginning of each source, drawn by hash."""
-    usable = {
-        seed for source in seeds.sources for row in islice(rows(source), LOOKED_AT) if (seed := _usable(row, seeds))
-    }
+    looked_at = (row for source in seeds.sources for row in islice(readers.rows(source), LOOKED_AT))
+    usable = {seed for row in looked_at if (seed := _usable(row, seeds))}
     if not usable:
         raise SeedError(
             f"None of the first {LOOKED_AT} rows of the sources is a usable seed.",

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from unicorn_assets import recipe as recipes
+from unicorn_assets import settings
 from unicorn_assets.cli.display import Display
 from unicorn_assets.defs.driver import Driver, Failure
 from unicorn_assets.defs.instance import open_instance
@@ -26,6 +27,7 @@ def choose(
     seeds: Sequence[str] = (),
     shards: int | None = None,
     engine: str | None = None,
+    model: str | None = None,
 ) -> Recipe:
     """The recipe that the options ask for; without a name, the one that HOME holds, else the demo.
 
@@ -33,7 +35,7 @@ def choose(
         RecipeError: it cannot be read or does not allow the options.
     """
     recipe = recipes.load(name_or_path) if name_or_path else home.recipe() or recipes.load(DEFAULT_RECIPE)
-    return recipes.adjusted(recipe, seeds=[Path(seed) for seed in seeds], shards=shards, engine=engine)
+    return recipes.adjusted(recipe, seeds=[Path(seed) for seed in seeds], shards=shards, engine=engine, model=model)
 
 
 def run(
@@ -42,6 +44,7 @@ def run(
     *,
     change_recipe: bool = False,
     refit: bool = False,
+    base_url: str | None = None,
     tools: Tools | None = None,
     order: Sequence[str] | None = None,
 ) -> int:
@@ -52,6 +55,7 @@ def run(
         recipe: what.
         change_recipe: whether it may take another recipe's place.
         refit: whether the transfer is fitted anew.
+        base_url: address of the server for `openai`; it is kept in HOME/settings.toml.
         tools: to work with others than the recipe's own engine or encoder.
         order: the shards in another order than by number.
 
@@ -65,6 +69,8 @@ def run(
     home.prepare()
     with home.lock():
         home.adopt(recipe, change=change_recipe)
+        if base_url is not None:
+            settings.update(home.path, "endpoint", base_url=base_url)
         tools = tools or Tools(home, recipe)
         try:
             with open_instance(home) as instance, Display(console, tools) as display:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -103,7 +103,7 @@ class Engine(Protocol):
     def model(self) -> Model:
         """Who answers, as configured."""
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+    def generate(self, requests: Iterable[Request]) -> Generator[tuple[Request, Answer], None, None]:
         """Answers each request once, in any order, reading `requests` no further ahead than it has work in flight.
 
         Raises:

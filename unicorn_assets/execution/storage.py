@@ -67,6 +67,11 @@ class KeptEngine(SqliteRunStorage):
         self._engine = _engine(conn_string, keep_connection=True)
         super().__init__(conn_string, inst_data)
 
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> "KeptEngine":
+        """The storage of a `dagster.yaml`."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
     @contextmanager
     def connect(self) -> Iterator[Connection]:
         """A connection inside a transaction."""

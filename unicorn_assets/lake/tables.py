@@ -28,6 +28,18 @@ CREATE TABLE check_results (
     description VARCHAR, figures JSON, run_id VARCHAR);
 CREATE TABLE files (
     stage VARCHAR, shard VARCHAR, kind VARCHAR, name VARCHAR, bytes BIGINT, sha256 VARCHAR);
+CREATE VIEW costs AS
+SELECT asked.stage, asked.shard, CAST(asked.metrics->>'$.requests' AS BIGINT) AS requests,
+    CAST(asked.metrics->>'$.answers_reused' AS BIGINT) AS answers_reused,
+    CAST(asked.metrics->>'$.prompt_tokens' AS BIGINT) AS prompt_tokens,
+    CAST(asked.metrics->>'$.completion_tokens' AS BIGINT) AS completion_tokens,
+    CAST(asked.metrics->>'$.device_seconds' AS DOUBLE) AS device_seconds,
+    asked.metrics->>'$.cost.currency' AS currency,
+    coalesce(CAST(asked.metrics->>'$.cost.money' AS DOUBLE), 0) AS money, kept.rows_out AS kept,
+    money / nullif(kept.rows_out, 0) AS money_per_kept
+FROM materializations AS asked LEFT JOIN materializations AS kept ON kept.shard = asked.shard AND kept.stage =
+    CASE asked.stage WHEN 'expanded_captions' THEN 'curated_captions' ELSE asked.stage END
+WHERE asked.metrics->>'$.requests' IS NOT NULL;
 """
 VERSION = digest(TABLES)
 SHARD_TABLES = ("materializations", "outcomes", "rejections", "check_results", "files")

@@ -117,7 +117,8 @@ def _fit(work: Work, drafts: Drafts) -> Made:
     transfer = FittedTransfer(method, moments.count, {work.stage: work.fingerprint})
     transfer.save(drafts.add("transfer"))
     gap = gap_figures((chunk for _, chunk in iter_vectors(drafts.paths["vectors"])), method)
-    metrics = asked.metrics() | {"transfer": transfer.version, "gap": asdict(gap)}
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
+    metrics |= {"transfer": transfer.version, "gap": asdict(gap)}
     rows_in = sum(len(rows) for rows in sample.values())
     return Made(rows_in, out.rows_out, out.rejected, produced={ALL: transfer.version}, metrics=metrics)
 

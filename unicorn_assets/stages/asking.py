@@ -4,33 +4,54 @@ Two passes over the requests keep memory flat and let the engine answer in any o
 stored, and the second pass reads them back.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from unicorn_assets.engines.base import Answer, Request
 from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import LakeError
+from unicorn_assets.settings import Prices
+from unicorn_assets.stages.accounting import Usage, bill
 from unicorn_assets.stages.base import Progress
 from unicorn_assets.stages.tools import Tools
 
 
 @dataclass
 class Asked:
-    """What the asking took."""
+    """What the asking took.
+
+    Args:
+        requests: rows asked for.
+        reused: rows whose answer the store held.
+        retries: HTTP requests beyond one a row.
+        prompt_tokens: tokens read, those of dropped answers included.
+        completion_tokens: tokens written, likewise.
+        seconds: time from the first question to the last answer.
+        devices: devices of ours that were at work meanwhile.
+    """
 
     requests: int = 0
     reused: int = 0
+    retries: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    seconds: float = 0.0
+    devices: int = 0
 
-    def metrics(self) -> dict[str, Any]:
-        """The figures as the sidecar holds them."""
+    def metrics(self, prices: Prices, rows: int) -> dict[str, Any]:
+        """The figures as the sidecar holds them; `rows` came of it."""
+        usage = Usage(self.prompt_tokens, self.completion_tokens, self.seconds * self.devices)
         return {
             "requests": self.requests,
             "answers_reused": self.reused,
+            "retries": self.retries,
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
+            "device_seconds": round(usage.device_seconds, 3),
+            **bill(usage, prices, rows),
         }
 
 
@@ -71,11 +92,11 @@ def answers(
                     asked.requests += 1
                     yield request
 
-        for done, (request, answer) in enumerate(tools.engine.generate(missing()), start=1):
-            store.put(request.key(model), request, model, answer)
-            asked.prompt_tokens += answer.prompt_tokens
-            asked.completion_tokens += answer.completion_tokens
-            progress(asked.reused + done, total)
+        # Closed at once where storing fails: a traceback would keep the generator, and its connections, alive.
+        with _metered(tools, asked), closing(tools.engine.generate(missing())) as answered:
+            for done, (request, answer) in enumerate(answered, start=1):
+                store.put(request.key(model), request, model, answer)
+                progress(asked.reused + done, total)
         if complete:
             store.compact()
         else:
@@ -88,3 +109,19 @@ def answers(
                     "run again; it is asked for once more.",
                 )
             yield request, stored
+
+
+@contextmanager
+def _metered(tools: Tools, asked: Asked) -> Iterator[None]:
+    """Adds what the engine reports between beginning and end; an engine that reports nothing costs nothing."""
+    before, started = getattr(tools.engine, "stats", None), time.monotonic()
+    try:
+        yield
+    finally:
+        after = getattr(tools.engine, "stats", None)
+        if before is not None and after is not None:
+            asked.retries += after.retries - before.retries
+            asked.prompt_tokens += after.prompt_tokens - before.prompt_tokens
+            asked.completion_tokens += after.completion_tokens - before.completion_tokens
+            asked.seconds += time.monotonic() - started
+            asked.devices = getattr(tools.engine, "devices", 0)

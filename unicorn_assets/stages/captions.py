@@ -64,7 +64,9 @@ def _expand(work: Work, drafts: Drafts) -> Made:
         )
     out.finish()
     mean = {"words_mean": round(length / out.rows_out, 1)} if out.rows_out else {}
-    return Made(rows_in, out.rows_out, out.rejected, metrics=asked.metrics() | mean)
+    return Made(
+        rows_in, out.rows_out, out.rejected, metrics=asked.metrics(work.tools.settings.prices, out.rows_out) | mean
+    )
 
 
 EXPANDED_CAPTIONS = Stage(

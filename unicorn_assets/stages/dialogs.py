@@ -92,7 +92,8 @@ def _converse(work: Work, drafts: Drafts) -> Made:
             completion_tokens=answer.completion_tokens,
         )
     out.finish()
-    metrics = asked.metrics() | {"tasks": dict(sorted(tasks.items())), "repaired": repaired}
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
+    metrics |= {"tasks": dict(sorted(tasks.items())), "repaired": repaired}
     return Made(rows_in, out.rows_out, out.rejected, out.not_selected, metrics=metrics)
 
 

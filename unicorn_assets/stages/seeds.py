@@ -22,7 +22,6 @@ from unicorn_assets.synthesis.seeds.gather import gather
 
 SEED_COLUMNS = [
     pa.field("id", pa.string()),
-    pa.field("shard", pa.string()),
     pa.field("seed", pa.string()),
     pa.field("source", pa.string()),
     pa.field("licence", pa.string()),

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 
-from unicorn_assets import engines
+from unicorn_assets import engines, settings
 from unicorn_assets import recipe as recipes
 from unicorn_assets.encoders.base import Encoder
 from unicorn_assets.engines.base import Engine
 from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.settings import Settings
 
 
 def _sentence_encoder(recipe: recipes.Encoder) -> Encoder:
@@ -31,7 +34,7 @@ class Tools:
 
     home: Home
     recipe: Recipe
-    make_engine: Callable[[recipes.Engine], Engine] = engines.open_engine
+    make_engine: Callable[[recipes.Engine, Settings, Path], Engine] = engines.open_engine
     make_encoder: Callable[[recipes.Encoder], Encoder] = _sentence_encoder
     listener: Callable[[str, str, int, int | None], None] | None = None
     _engine: Engine | None = field(default=None, init=False, repr=False)
@@ -42,11 +45,16 @@ class Tools:
         """The tools for a home with the recipe that it holds, or the demo recipe where it holds none yet."""
         return cls(home, home.recipe() or recipes.load(DEFAULT_RECIPE))
 
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of the deployment."""
+        return settings.load(self.home.path)
+
     @property
     def engine(self) -> Engine:
         """The engine, opened at its first use."""
         if self._engine is None:
-            self._engine = self.make_engine(self.recipe.engine)
+            self._engine = self.make_engine(self.recipe.engine, self.settings, self.home.path)
         return self._engine
 
     @property

@@ -294,13 +294,13 @@ def test_a_full_disk_says_so_and_loses_nothing(filled):
 
 
 def test_views_stand_over_what_is_there(filled):
-    assert content(filled)["views"] == [("expanded_captions",), ("seed_sources",), ("seeds_set_aside",)]
+    assert content(filled)["views"] == [("costs",), ("expanded_captions",), ("seed_sources",), ("seeds_set_aside",)]
     assert asked(filled, "SELECT count(*), count(DISTINCT id) FROM expanded_captions") == [(4, 4)]
     assert asked(filled, "SELECT outcome, count(*) FROM seeds_set_aside GROUP BY 1") == [("rejected", 2)]
     for path in (filled.lake.rows("seed_sources", ALL), filled.lake.set_aside("seed_sources", ALL)):
         path.unlink()
     finish(filled)
-    assert content(filled)["views"] == [("expanded_captions",)]
+    assert content(filled)["views"] == [("costs",), ("expanded_captions",)]
 
 
 def test_the_columns_that_lineage_takes_are_those_of_the_stages():
@@ -337,7 +337,7 @@ def test_lineage_tells_every_row_whatever_the_name_of_home(tmp_path, name):
         views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         for (view,) in views:
             assert "key" not in [row[0] for row in connection.execute(f"DESCRIBE {view}").fetchall()]
-    assert {view for (view,) in views} == {*COLUMNS, "seed_sources", "seeds_set_aside", "lineage"}
+    assert {view for (view,) in views} == {*COLUMNS, "seed_sources", "seeds_set_aside", "lineage", "costs"}
     rows = [dict(zip(columns, row, strict=True)) for row in found]
     assert [row["id"] for row in rows] == kept
     marks = [

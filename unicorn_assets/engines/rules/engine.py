@@ -1,6 +1,6 @@
 """The `rules` engine: answers from a request's structured source and its row's seed alone."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 
 from unicorn_assets.engines.base import Answer, Model, Request
 from unicorn_assets.engines.rules.dialogs import dialog
@@ -22,7 +22,7 @@ class RulesEngine:
         """Who answers: the engine itself, with its version as the revision."""
         return self._model
 
-    def generate(self, requests: Iterable[Request]) -> Iterator[tuple[Request, Answer]]:
+    def generate(self, requests: Iterable[Request]) -> Generator[tuple[Request, Answer], None, None]:
         """Answers each request in its turn, one at a time.
 
         Raises:

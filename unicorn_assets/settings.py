@@ -1,0 +1,98 @@
+"""Settings of a deployment: where engines run, how hard they are driven, what things cost. Never in a fingerprint.
+
+They stand in HOME/settings.toml. Secrets do not: a key comes from an environment variable, named here.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from pydantic import Field, ValidationError
+
+from unicorn_assets.errors import RecipeError
+from unicorn_assets.lake.files import write_whole
+from unicorn_assets.recipe import Section, explain
+
+FILE = "settings.toml"
+
+
+class Endpoint(Section):
+    """How an OpenAI-compatible server is talked to."""
+
+    base_url: str = Field(default="http://127.0.0.1:8000/v1", description="Address up to and with /v1.")
+    api_key_env: str = Field(default="UNICORN_API_KEY", description="Environment variable that holds the key, if any.")
+    max_in_flight: int = Field(default=256, ge=1, description="Most requests in flight; found by adapting below it.")
+    timeout_seconds: float = Field(default=600.0, gt=0, description="Longest wait for one answer.")
+    attempts: int = Field(default=6, ge=1, description="Tries of one request that fails in a way that may pass.")
+    patience_seconds: float = Field(
+        default=900.0, ge=0, description="How long a server may be down before the step gives up, to be retried later."
+    )
+
+
+class Vllm(Section):
+    """How vLLM servers are started and kept."""
+
+    python: str = Field(default="", description="Python that has vllm installed; this one's own if empty.")
+    devices: tuple[str, ...] = Field(
+        default=("",), description="One group a server, as CUDA_VISIBLE_DEVICES takes it; empty: all, or the CPU."
+    )
+    dtype: str = "auto"
+    tensor_parallel_size: int = Field(default=1, ge=1)
+    max_model_len: int | None = Field(default=None, ge=1, description="Longest prompt and answer together, in tokens.")
+    memory_share: float = Field(default=0.8, gt=0, lt=1, description="Share of the device; the rest is the encoder's.")
+    extra_arguments: tuple[str, ...] = Field(default=(), description="Passed to the server as they are.")
+    start_seconds: float = Field(default=1800.0, gt=0, description="Longest time until the server is healthy.")
+    idle_seconds: float = Field(default=300.0, ge=0, description="It is stopped when nobody has used it for so long.")
+    poison_after: int = Field(default=3, ge=1, description="A row in flight at so many server deaths is set aside.")
+
+
+class Prices(Section):
+    """What things cost, in one currency; 0 where they cost nothing or it is not known."""
+
+    currency: str = "USD"
+    prompt_million: float = Field(default=0.0, ge=0, description="A million tokens read.")
+    completion_million: float = Field(default=0.0, ge=0, description="A million tokens written.")
+    device_hour: float = Field(default=0.0, ge=0, description="An hour of one device of the gpu lane.")
+
+
+class Settings(Section):
+    """Everything that changes no row."""
+
+    endpoint: Endpoint = Endpoint()
+    vllm: Vllm = Vllm()
+    prices: Prices = Prices()
+
+
+def load(home: Path) -> Settings:
+    """The settings in HOME, or the defaults where it has none.
+
+    Raises:
+        RecipeError: the file is not valid; names every wrong key.
+    """
+    path = home / FILE
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return Settings.model_validate(table)
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} is not valid TOML: {error}.", "correct the line that it names.") from None
+    except ValidationError as error:
+        raise RecipeError(f"{path} is not valid.\n{explain(error)}", "correct the keys above.") from None
+
+
+def update(home: Path, section: str, **values: Any) -> Settings:
+    """Sets keys of one section in HOME/settings.toml and returns the whole. Comments in the file are not kept.
+
+    Raises:
+        RecipeError: the result is not valid.
+    """
+    table = load(home).model_dump(exclude_none=True, exclude_unset=True)
+    table[section] = table.get(section, {}) | values
+    try:
+        settings = Settings.model_validate(table)
+    except ValidationError as error:
+        raise RecipeError(f"The settings are not valid.\n{explain(error)}", "correct the keys above.") from None
+    write_whole(home / FILE, tomli_w.dumps(settings.model_dump(exclude_none=True, exclude_unset=True)))
+    return settings
