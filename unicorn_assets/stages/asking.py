@@ -31,6 +31,7 @@ class Asked:
         completion_tokens: tokens written, likewise.
         seconds: time from the first question to the last answer.
         devices: devices of ours that were at work meanwhile.
+        log: where the server of ours writes its log; empty where there is none.
     """
 
     requests: int = 0
@@ -40,6 +41,7 @@ class Asked:
     completion_tokens: int = 0
     seconds: float = 0.0
     devices: int = 0
+    log: str = ""
 
     def metrics(self, prices: Prices, rows: int) -> dict[str, Any]:
         """The figures as the sidecar holds them; `rows` came of it."""
@@ -51,6 +53,7 @@ class Asked:
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
             "device_seconds": round(usage.device_seconds, 3),
+            **({"engine_log": self.log} if self.log else {}),
             **bill(usage, prices, rows),
         }
 
@@ -125,3 +128,4 @@ def _metered(tools: Tools, asked: Asked) -> Iterator[None]:
             asked.completion_tokens += after.completion_tokens - before.completion_tokens
             asked.seconds += time.monotonic() - started
             asked.devices = getattr(tools.engine, "devices", 0)
+            asked.log = str(getattr(tools.engine, "log", None) or "")

@@ -35,7 +35,7 @@ class Fake:
         self.folder, self.given = folder, given
         self.starts = folder / "starts"
         self.number = 1 + (len(self.starts.read_text().splitlines()) if self.starts.exists() else 0)
-        self.tokens = self.now = 0
+        self.tokens = 0
         # As vLLM: the process that holds the device is a child, and does not end with its parent.
         self.core = subprocess.Popen(["sleep", "600"])
 
@@ -49,27 +49,24 @@ class Fake:
         return web.json_response({"data": [{"id": name} for name in self.given.served_model_name]})
 
     async def metrics(self, request):
-        labels = '{engine="0",model_name="m"}'
-        return web.Response(
-            text=f"# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{labels} {float(self.now)}\n"
-            f"vllm:generation_tokens_total{labels} {float(self.tokens)}\n"
-        )
+        return web.Response(text=f'vllm:generation_tokens_total{{engine="0",model_name="m"}} {float(self.tokens)}\n')
+
+    async def complete(self, request):
+        while self.has("stuck"):
+            await asyncio.sleep(0.05)
+        return web.json_response({"choices": [{"text": "a"}]})
 
     async def chat(self, request):
         asked = await request.json()
         text = asked["messages"][-1]["content"]
         append(self.folder / "asked", f"{self.number} {text}")
-        self.now += 1
-        try:
-            slow = self.folder / "slow"
-            await asyncio.sleep(float(slow.read_text()) if slow.exists() else 0)
-            if POISON in text or self.has("fragile"):
-                await asyncio.sleep(0.1)
-                os._exit(139)
-            while self.has("stuck"):
-                await asyncio.sleep(0.05)
-        finally:
-            self.now -= 1
+        slow = self.folder / "slow"
+        await asyncio.sleep(float(slow.read_text()) if slow.exists() else 0)
+        if POISON in text or self.has("fragile"):
+            await asyncio.sleep(0.1)
+            os._exit(139)
+        while self.has("stuck"):
+            await asyncio.sleep(0.05)
         self.tokens += 7
         return web.json_response(
             {
@@ -104,6 +101,7 @@ def main(arguments):
     app.router.add_get("/health", fake.health)
     app.router.add_get("/metrics", fake.metrics)
     app.router.add_get("/v1/models", fake.models)
+    app.router.add_post("/v1/completions", fake.complete)
     app.router.add_post("/v1/chat/completions", fake.chat)
     web.run_app(app, host=given.host, port=given.port, print=None, access_log=None)
 

@@ -158,7 +158,7 @@ def test_killed_in_the_middle_costs_no_answer_and_leaves_no_orphan(folder, group
 
 
 def test_a_core_that_stands_still_is_noticed_and_replaced(folder, group):
-    engine, found, requests = opened(folder, hang_seconds=6.0), {}, rows(60)
+    engine, found, requests = opened(folder, hang_seconds=10.0), {}, rows(60)
     for number, (request, answer) in enumerate(engine.generate(requests), start=1):
         found[request.id] = answer
         if number == 12:

@@ -45,7 +45,8 @@ _KNOWN: tuple[tuple[str, Cause], ...] = (
         ),
     ),
     (
-        r"[Oo]ut of memory|OutOfMemory|Free memory on device|No available memory for the cache|Cannot allocate memory",
+        r"[Oo]ut of memory|OutOfMemory|Free memory on device|No available memory for the cache|Cannot allocate memory"
+        r"|less than requested memory",
         Cause(
             "the device's memory is not enough",
             "free it, set vllm.memory_share or vllm.max_model_len in settings.toml lower, use more devices "
@@ -88,7 +89,12 @@ def explained(log: Path, offset: int, ended: str, **names: str) -> tuple[Cause, 
     told = [line for line in lines if line.strip()][-LAST_LINES:]
     # The first error is nearer to the root than the traces that follow it.
     known = (*_KNOWN, (r"\b\w*Error\b", _UNKNOWN))
-    found = ((cause, line) for pattern, cause in known for line in lines if re.search(pattern, line))
+    found = (
+        (cause, line)
+        for pattern, cause in known
+        for line in lines
+        if " WARNING " not in line and re.search(pattern, line)
+    )
     cause, line = next(found, (_UNKNOWN, None))
     if line is not None and line not in told:
         told.insert(0, line)

@@ -50,6 +50,11 @@ class VllmEngine:
         return self._tenant.group.log if self._tenant else None
 
     @property
+    def devices(self) -> int:
+        """Devices that are at work while this engine asks: those of one server."""
+        return self._settings.vllm.tensor_parallel_size
+
+    @property
     def stats(self) -> EngineStats:
         """What the asking has taken so far; a copy."""
         return _sum(self._stats, self._inner.stats) if self._inner else replace(self._stats)

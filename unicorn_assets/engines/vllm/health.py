@@ -5,20 +5,28 @@ import json
 import re
 
 PROBE_SECONDS = 5.0
-"""Longest wait for one answer to a probe."""
-_FIGURE = re.compile(r"^(vllm:[a-z_]+)(?:\{[^\n]*\})? (\S+)$", re.MULTILINE)
-_LOAD = ("vllm:num_requests_running", "vllm:num_requests_waiting")
-_PROGRESS = ("vllm:prompt_tokens_total", "vllm:generation_tokens_total")
+"""Longest wait for one answer to a look."""
+_TOKENS = re.compile(r"^vllm:(?:prompt|generation)_tokens_total(?:\{[^\n]*\})? (\S+)$", re.MULTILINE)
 
 
-def get(port: int, path: str, seconds: float = PROBE_SECONDS) -> str | None:
+def get(port: int, path: str) -> str | None:
     """The body of an answer with status 200 from loopback, None where there is none."""
+    return _exchange("GET", port, path, None, PROBE_SECONDS)
+
+
+def writes(port: int, name: str, seconds: float) -> bool:
+    """Whether the model of this name writes one token within that time."""
+    body = json.dumps({"model": name, "prompt": "a", "max_tokens": 1, "temperature": 0})
+    return _exchange("POST", port, "/v1/completions", body, seconds) is not None
+
+
+def _exchange(method: str, port: int, path: str, body: str | None, seconds: float) -> str | None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
         response = connection.getresponse()
-        body = response.read().decode("utf-8", "replace")
-        return body if response.status == 200 else None
+        received = response.read().decode("utf-8", "replace")
+        return received if response.status == 200 else None
     except (OSError, http.client.HTTPException):
         return None
     finally:
@@ -36,50 +44,41 @@ def is_ready(port: int, name: str) -> bool:
         return False
 
 
-def figures(metrics: str) -> tuple[float, tuple[float, ...]]:
-    """Requests that the server has in hand, and the tokens that it has read and written so far."""
-    sums: dict[str, float] = {}
-    for name, value in _FIGURE.findall(metrics):
-        sums[name] = sums.get(name, 0.0) + float(value)
-    return sum(sums.get(name, 0.0) for name in _LOAD), tuple(sums.get(name, 0.0) for name in _PROGRESS)
+def tokens(metrics: str) -> float:
+    """Tokens that a server has read and written so far, from what it says at `/metrics`."""
+    return sum(map(float, _TOKENS.findall(metrics)))
 
 
 class Watch:
-    """Tells when a server hangs: it does not answer, or it has requests in hand and no token moves.
+    """Tells when a server hangs.
 
-    The engine's core may hang behind a web server that still says that all is well, so health alone is not enough.
+    Its web server may say that all is well while the core behind it stands still, and so may its count of what it has
+    in hand. So what counts is tokens: where none moves for half the time, it is asked for one, and has the other half
+    for it. An idle server writes it at once.
 
     Args:
-        seconds: so long without a good sign is a hang.
+        port: the server's.
+        name: a name of its model.
         now: seconds of a clock that does not jump.
     """
 
-    FEWEST = 3
-    """Bad signs in a row that it takes, so that the watcher's own standstill is not mistaken for the server's."""
+    def __init__(self, port: int, name: str, now: float) -> None:
+        self._port = port
+        self._name = name
+        self._looked = self._good = now
+        self._tokens = -1.0
 
-    def __init__(self, seconds: float, now: float) -> None:
-        self._seconds = seconds
+    def hangs(self, now: float, seconds: float) -> bool:
+        """Looks if it is time to; says whether the server has not got on for so many seconds, give or take a look."""
+        if now - self._looked < min(PROBE_SECONDS, seconds / 10):
+            return False
+        self._looked = now
+        metrics = get(self._port, "/metrics")
+        moved = -1.0 if metrics is None else tokens(metrics)
+        if moved > self._tokens:
+            self._good = now
+        self._tokens = max(self._tokens, moved)
+        if now - self._good < seconds / 2:
+            return False
         self._good = now
-        self._bad = 0
-        self._progress: tuple[float, ...] = ()
-
-    @property
-    def interval(self) -> float:
-        """Seconds from one look to the next."""
-        return min(5.0, self._seconds / 10)
-
-    def look(self, port: int, now: float) -> bool:
-        """Probes the server; says whether it hangs."""
-        seconds = min(PROBE_SECONDS, self._seconds / self.FEWEST)
-        healthy = get(port, "/health", seconds) is not None
-        return self.judge(healthy, get(port, "/metrics", seconds) if healthy else None, now)
-
-    def judge(self, healthy: bool, metrics: str | None, now: float) -> bool:
-        """Whether it hangs, in the light of one more look."""
-        load, progress = figures(metrics or "")
-        if healthy and (load == 0 or progress != self._progress):
-            self._good, self._bad = now, 0
-        else:
-            self._bad += 1
-        self._progress = progress
-        return self._bad >= self.FEWEST and now - self._good > self._seconds
+        return not writes(self._port, self._name, seconds / 2)

@@ -23,6 +23,7 @@ _OURS = {
     "--port": "nothing: a free port is found",
     "--uds": "nothing: a free port is found",
     "--api-key": "nothing: the server listens on loopback",
+    "--disable-log-stats": "nothing: by them it is seen whether the server gets on",
     "--config": "vllm.extra_arguments themselves",
 }
 _QUIET = {

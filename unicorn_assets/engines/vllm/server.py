@@ -70,12 +70,8 @@ class Server:
         """Whether it is healthy; it is watched from then on."""
         if not health.is_ready(self.port, self.name):
             return False
-        self.watch = health.Watch(self.plan.hang_seconds, time.monotonic())
+        self.watch = health.Watch(self.port, self.name, time.monotonic())
         return True
-
-    def hangs(self) -> bool:
-        """Looks at a server that was ready; says whether it hangs."""
-        return self.watch is not None and self.watch.look(self.port, time.monotonic())
 
     def why(self) -> tuple[causes.Cause, str]:
         """Why it did not start, and the last lines of its log."""

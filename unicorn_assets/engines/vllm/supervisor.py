@@ -15,7 +15,9 @@ from pathlib import Path
 
 from unicorn_assets.engines.vllm import guard
 from unicorn_assets.engines.vllm.group import Group, State
+from unicorn_assets.engines.vllm.health import Watch
 from unicorn_assets.engines.vllm.leases import Wish, held_leases
+from unicorn_assets.engines.vllm.plan import Plan
 from unicorn_assets.engines.vllm.processes import Process, clear
 from unicorn_assets.engines.vllm.server import Server
 from unicorn_assets.errors import BusyError
@@ -49,7 +51,6 @@ class Supervisor:
         self._proven = ""  # identity of the plan that was ready last
         self._tries = 0
         self._not_before = 0.0
-        self._looked = 0.0
         self._idle_since = time.monotonic()
         self._idle_seconds = 0.0
 
@@ -92,7 +93,7 @@ class Supervisor:
         elif self._server.watch is None:
             self._await(self._server)
         else:
-            self._look_after(self._server)
+            self._look_after(self._server, self._server.watch, wishes[0].plan if wishes else self._server.plan)
         return True
 
     def _has_failed(self, wish: Wish) -> bool:
@@ -123,7 +124,6 @@ class Supervisor:
         elif server.is_ready():
             log.info("ready after %.0f s", time.monotonic() - server.started)
             self._proven, self._tries = server.plan.identity, 0
-            self._looked = time.monotonic()
             self._tell(status="ready")
 
     def _fail(self, server: Server) -> None:
@@ -145,16 +145,14 @@ class Supervisor:
             retryable=proven,
         )
 
-    def _look_after(self, server: Server) -> None:
-        """A server that was ready."""
+    def _look_after(self, server: Server, watch: Watch, plan: Plan) -> None:
+        """A server that was ready. The plan is the oldest lease's: its times may be others than those at the start."""
         if server.has_ended:
             log.warning("the server died: %s", server.why()[0].what)
             self._stop()
-        elif server.watch is not None and time.monotonic() - self._looked >= server.watch.interval:
-            self._looked = time.monotonic()
-            if server.hangs():
-                log.warning("the server hangs; it is ended")
-                self._stop(at_once=True)
+        elif watch.hangs(time.monotonic(), plan.hang_seconds):
+            log.warning("the server hangs; it is ended")
+            self._stop(at_once=True)
 
     def _stop(self, *, at_once: bool = False) -> None:
         if self._server is not None:
