@@ -35,16 +35,48 @@ class Vllm(Section):
 
     python: str = Field(default="", description="Python that has vllm installed; this one's own if empty.")
     devices: tuple[str, ...] = Field(
-        default=("",), description="One group a server, as CUDA_VISIBLE_DEVICES takes it; empty: all, or the CPU."
+        default=("",),
+        strict=False,
+        description="One group a server, as CUDA_VISIBLE_DEVICES takes it; empty: all, or the CPU.",
     )
     dtype: str = "auto"
     tensor_parallel_size: int = Field(default=1, ge=1)
     max_model_len: int | None = Field(default=None, ge=1, description="Longest prompt and answer together, in tokens.")
     memory_share: float = Field(default=0.8, gt=0, lt=1, description="Share of the device; the rest is the encoder's.")
-    extra_arguments: tuple[str, ...] = Field(default=(), description="Passed to the server as they are.")
+    extra_arguments: tuple[str, ...] = Field(default=(), strict=False, description="Passed to the server as they are.")
     start_seconds: float = Field(default=1800.0, gt=0, description="Longest time until the server is healthy.")
     idle_seconds: float = Field(default=300.0, ge=0, description="It is stopped when nobody has used it for so long.")
     poison_after: int = Field(default=3, ge=1, description="A row in flight at so many server deaths is set aside.")
+
+
+class Lanes(Section):
+    """Where the steps of runs that the web UI, a backfill or a schedule starts are at work."""
+
+    devices: tuple[str, ...] = Field(
+        default=("",),
+        strict=False,
+        min_length=1,
+        description="One gpu worker each, as CUDA_VISIBLE_DEVICES takes it; empty: whatever is there, or the CPU.",
+    )
+    workers_per_device: int = Field(
+        default=1, ge=1, description="More than one where steps wait for a server elsewhere most of the time."
+    )
+    cpu_workers: int = Field(default=2, ge=1, description="Workers of the cpu lane.")
+    idle_seconds: float = Field(default=180.0, ge=0, description="A worker ends when nobody has needed it so long.")
+    memory_mib: int | None = Field(
+        default=None, ge=256, description="Most memory of one worker; if not given, three quarters of the machine's."
+    )
+
+
+class Schedule(Section):
+    """When shards that are missing, stale or failed are made by themselves."""
+
+    cron: str = Field(default="*/2 * * * *", description="When it looks, in cron's words, by UTC.")
+    shards_per_tick: int = Field(default=8, ge=1, description="Most shards that it requests at once.")
+    tries: int = Field(default=3, ge=1, description="A shard that has failed so often is left alone, and reported.")
+    on: bool | None = Field(
+        default=None, description="Whether it starts switched on; if not given, with the `rules` engine alone."
+    )
 
 
 class Prices(Section):
@@ -61,6 +93,8 @@ class Settings(Section):
 
     endpoint: Endpoint = Endpoint()
     vllm: Vllm = Vllm()
+    lanes: Lanes = Lanes()
+    schedule: Schedule = Schedule()
     prices: Prices = Prices()
 
 
