@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from unicorn_assets.execution.internals import NOOP_COMPUTE_LOGS
 from unicorn_assets.home import Home
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.locks import locked
@@ -23,6 +24,19 @@ CONFIG = {
     "nux": {"enabled": False},
     # The framework's own debug lines drown the one summary line a shard.
     "python_logs": {"python_log_level": "INFO"},
+    # Knows whether a run's process lives, so that the monitoring below sees one that was killed.
+    "run_launcher": {"module": "unicorn_assets.execution.launcher", "class": "WatchedLauncher"},
+    "run_monitoring": {
+        "enabled": True,
+        "poll_interval_seconds": 10,
+        "start_timeout_seconds": 180,
+        "cancel_timeout_seconds": 30,
+        # Without it a run that was killed keeps its place in the pool for ever.
+        "free_slots_after_run_end_seconds": 10,
+    },
+    # Of a run whose process died. A step that fails has retries of its own, and then the schedule's tries.
+    "run_retries": {"enabled": True, "max_retries": 3, "retry_on_asset_or_op_failure": False},
+    "concurrency": {"runs": {"max_concurrent_runs": 4}, "pools": {"granularity": "op"}},
 }
 
 COMMAND_FILE = "command.yaml"
@@ -39,7 +53,7 @@ def _command_config(folder: Path) -> dict[str, Any]:
     """
     history, module = folder / "history", "unicorn_assets.execution.storage"
     return CONFIG | {
-        "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"},
+        "compute_logs": NOOP_COMPUTE_LOGS,
         "run_storage": {"module": module, "class": "KeptEngine", "config": {"base_dir": f"{history}/"}},
         "event_log_storage": {"module": module, "class": "KeptEngines", "config": {"base_dir": f"{history}/runs/"}},
     }

@@ -83,6 +83,7 @@ SEED_SOURCES = Stage(
     schema=None,
     checks=(checks.ROWS_CONSERVED, checks.SOURCES_GIVE_SEEDS),
     sharded=False,
+    timeout_seconds=7200.0,  # the sort of a whole corpus gives no sign of progress
 )
 
 
