@@ -25,6 +25,7 @@ POLL_SECONDS = 0.05
 WATCH_SECONDS = 0.5
 ANSWER_SECONDS = 5.0
 START_SECONDS = 120.0
+"""How long a worker may take to load the code, before the first sign of progress of its step."""
 CANCEL_SECONDS = 6.0
 """From asking a worker to interrupt its step until it is killed."""
 LARGEST_LOG = 16 << 20
@@ -153,12 +154,12 @@ class Delivery(threading.Thread):
             time.sleep(POLL_SECONDS)
 
     def _watch(self, channel: wire.Channel, worker: Process, slot: Slot) -> None:
-        beat = time.monotonic()
+        beat, allowed = time.monotonic(), max(self._timeout, START_SECONDS)
         try:
             while not self._cancelled.is_set():
                 message = channel.receive(WATCH_SECONDS)
                 if message is None:
-                    wrong = self._wrong(worker, time.monotonic() - beat)
+                    wrong = self._wrong(worker, time.monotonic() - beat, allowed)
                     if wrong:
                         worker.signal(signal.SIGKILL)
                         self.failure = f"{wrong}; its worker was killed. Log: {slot.log}"
@@ -167,16 +168,16 @@ class Delivery(threading.Thread):
                     self._ended(message["ending"], slot)
                     return
                 else:
-                    beat = time.monotonic()
+                    beat, allowed = time.monotonic(), self._timeout
             self._interrupt(channel, worker)
         except wire.ClosedError:
             self.failure = f"its worker (process {worker.number}) died. Log: {slot.log}"
         finally:
             channel.close()
 
-    def _wrong(self, worker: Process, silent: float) -> str | None:
-        if silent > self._timeout:
-            return f"no progress for {self._timeout:,.0f} s: it hangs"
+    def _wrong(self, worker: Process, silent: float, allowed: float) -> str | None:
+        if silent > allowed:
+            return f"no progress for {allowed:,.0f} s: it hangs"
         memory = worker.memory
         if memory > self._terms.memory:
             return (

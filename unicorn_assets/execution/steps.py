@@ -6,6 +6,7 @@ from typing import Literal
 
 from dagster import DagsterInstance
 
+from unicorn_assets.execution import heartbeat
 from unicorn_assets.execution.internals import (
     DagsterExecutionInterruptedError,
     ExecuteStepArgs,
@@ -54,6 +55,7 @@ class Steps:
             return "unrecorded"
         ended = False
         for event in execute_step_body(args, instance, run):
+            heartbeat.beat()  # the first one says that the step has begun
             ended |= event.is_step_success or event.is_step_failure or event.is_step_up_for_retry
         return "recorded" if ended else "unrecorded"
 
