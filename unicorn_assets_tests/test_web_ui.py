@@ -1,10 +1,7 @@
 """`unicorn dev` for real: it serves the graph on loopback, materializes a shard, and keeps its history."""
 
 import pytest
-import yaml
 
-from unicorn_assets import recipe as recipes
-from unicorn_assets.defs import instance
 from unicorn_assets_tests.serving import LOOPBACK, served
 
 GRAPH_QUERY = "{ assetNodes { assetKey { path } groupName description kinds owners { __typename } } }"
@@ -43,14 +40,3 @@ def test_web_ui_from_graph_to_a_materialized_shard_and_over_a_restart(home, reci
             assert stored[0] >= 24
     with served(home) as ui:
         assert ui.runs() == {first: "SUCCESS", second: "SUCCESS", refused: "FAILURE"}
-
-
-def test_root_dagster_yaml_keeps_its_storage_where_the_commands_do(home):
-    settings = yaml.safe_load((recipes.CHECKOUT / "dagster.yaml").read_text())
-    storage = settings.pop("storage")
-    assert storage == {"sqlite": {"base_dir": "data/dagster"}}
-    home.prepare()
-    written = yaml.safe_load((instance.prepare(home) / "dagster.yaml").read_text())
-    assert written == settings
-    root = yaml.safe_load((recipes.CHECKOUT / "workspace.yaml").read_text())
-    assert root == instance.WORKSPACE
