@@ -23,8 +23,11 @@ from dagster._core.launcher import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
+from dagster._core.storage.root import LocalArtifactStorage
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._grpc.types import ExecuteStepArgs
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.interrupts import capture_interrupts
@@ -46,11 +49,14 @@ __all__ = [
     "CheckStepHealthResult",
     "DagsterEvent",
     "DagsterExecutionInterruptedError",
+    "DagsterSqliteStorage",
     "DefaultRunLauncher",
     "ExecuteStepArgs",
     "ExecutionPlan",
     "Executor",
     "InstanceRef",
+    "LocalArtifactStorage",
+    "LocalComputeLogManager",
     "PartitionBackfill",
     "PlanOrchestrationContext",
     "RetryMode",
