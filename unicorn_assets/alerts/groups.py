@@ -1,4 +1,4 @@
-"""Groups of alerts on their way to one route: frozen before the first attempt, tried until they arrive or are set aside.
+"""Groups of alerts on their way to one route: frozen before the first attempt, tried until they arrive or are dead.
 
 An attempt is counted before it is made. So a process that dies in between has used it up, and the group is tried again
 later under the same key; whoever receives it can tell by the key that it has been there before.

@@ -5,7 +5,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from unicorn_assets.alerts.alert import Alert, cut
+from unicorn_assets.alerts.alert import Alert, Kind, cut
 from unicorn_assets.alerts.groups import Group
 
 FORMAT = 1
@@ -16,7 +16,7 @@ LONGEST_CHAT = 12_000
 """Chat services cut or refuse longer texts."""
 
 _LIMITS = ("limit", "tolerance", "settled_at", "threshold", "minimum", "maximum", "wanted", "required")
-_COUNTED = {
+_COUNTED: dict[Kind, tuple[str, str]] = {
     "check_failed": ("check failed", "checks failed"),
     "run_failed": ("run failed", "runs failed"),
     "gave_up": ("shard given up", "shards given up"),

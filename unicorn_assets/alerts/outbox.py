@@ -11,6 +11,9 @@ from unicorn_assets.alerts.routes import takes
 from unicorn_assets.alerts.tables import TABLES
 from unicorn_assets.settings import Route
 
+SENSOR = "alerts"
+"""Name of the sensor that reads the history and sends."""
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from unicorn_assets.defs import captions, datasets, dialogs, embeddings, seeds
+from unicorn_assets.defs import alerts, captions, datasets, dialogs, embeddings, seeds
 from unicorn_assets.defs.partitions import shard_partitions
 from unicorn_assets.stages.tools import Tools
 
@@ -18,6 +18,7 @@ def build(tools: Tools) -> dg.Definitions:
     return dg.Definitions(
         assets=[asset for module in modules for asset in module.assets(partitions)],
         resources={"tools": dg.ResourceDefinition.hardcoded_resource(tools)},
+        sensors=[alerts.sensor(tools.home)],
         # One process a run keeps the encoder loaded over the whole chain of a shard.
         executor=dg.in_process_executor,
     )

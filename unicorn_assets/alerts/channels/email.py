@@ -47,7 +47,7 @@ class Email:
                             refused[receiver] = code
                         else:
                             reached.add(receiver)
-        except _Refusal as error:
+        except _RefusalError as error:
             return Outcome(str(error), down=error.down, reached=frozenset(reached))
         if refused:
             codes = ", ".join(sorted({str(code) for code in refused.values()}))
@@ -83,7 +83,7 @@ class Email:
         """A session with the server, cut off when its time is over.
 
         Raises:
-            _Refusal: the server cannot be reached, or does not take us or our message; names no secret.
+            _RefusalError: the server cannot be reached, or does not take us or our message; names no secret.
         """
         session = _Session(self._route.security == "tls", self._seconds)
         try:
@@ -92,8 +92,8 @@ class Email:
             session.quit_quietly()
         except (smtplib.SMTPException, OSError, ValueError) as error:
             if session.late:
-                raise _Refusal(f"no answer within {self._seconds:g} s") from None
-            raise _refusal(error) from None
+                raise _RefusalError(f"no answer within {self._seconds:g} s") from None
+            raise _explained(error) from None
         finally:
             session.end()
 
@@ -104,16 +104,16 @@ class Email:
         session.ehlo_or_helo_if_needed()
         if self._route.security == "starttls":
             if not session.has_extn("starttls"):
-                raise _Refusal("it offers no STARTTLS, and the route's security asks for it")
+                raise _RefusalError("it offers no STARTTLS, and the route's security asks for it")
             session.starttls(context=ssl.create_default_context())
             session.ehlo()
         if self._access.user:
             if self._route.security == "none" and self._route.host not in LOOPBACK:
-                raise _Refusal('security is "none", and a password would be readable on the way')
+                raise _RefusalError('security is "none", and a password would be readable on the way')
             session.login(self._access.user, self._access.password)
 
 
-class _Refusal(Exception):
+class _RefusalError(Exception):
     """Why a session cannot go on, in words that may be shown; and whether the server seems to be down."""
 
     def __init__(self, why: str, *, down: bool = True) -> None:
@@ -127,7 +127,8 @@ class _Session(smtplib.SMTP):
     def __init__(self, secure: bool, seconds: float) -> None:
         super().__init__(timeout=seconds)
         self.late = False
-        self._secure, self._spare = secure, None
+        self._secure = secure
+        self._spare: socket.socket | None = None
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
         self._timer.start()
@@ -158,14 +159,14 @@ class _Session(smtplib.SMTP):
             self._spare.close()
 
 
-def _refusal(error: Exception) -> _Refusal:
+def _explained(error: Exception) -> _RefusalError:
     """The reason in our own words: what the server says may hold what it was sent."""
     if isinstance(error, smtplib.SMTPResponseException):
-        return _Refusal(f"it answers SMTP {error.smtp_code}", down=error.smtp_code < 500)
+        return _RefusalError(f"it answers SMTP {error.smtp_code}", down=error.smtp_code < 500)
     if isinstance(error, ssl.SSLError):
-        return _Refusal(f"no secure connection ({error.reason or type(error).__name__})")
+        return _RefusalError(f"no secure connection ({error.reason or type(error).__name__})")
     if isinstance(error, TimeoutError):
-        return _Refusal("no answer in time")
+        return _RefusalError("no answer in time")
     if isinstance(error, OSError) and error.strerror and not isinstance(error, smtplib.SMTPException):
-        return _Refusal(f"no connection ({error.strerror})")
-    return _Refusal(f"no usable answer ({type(error).__name__})")
+        return _RefusalError(f"no connection ({error.strerror})")
+    return _RefusalError(f"no usable answer ({type(error).__name__})")
