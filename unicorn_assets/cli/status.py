@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from unicorn_assets.cli import alerts
 from unicorn_assets.cli.run import released
 from unicorn_assets.home import Home
 from unicorn_assets.stages.freshness import Condition, State, states
@@ -37,7 +38,7 @@ def status(home: Home, *, as_json: bool) -> None:
         rows = sum(state.sidecar.rows_out for state in of_stage if state.sidecar)
         table.add_row(stage, *(str(counts[condition] or "-") for condition in CONDITIONS), f"{rows:,}")
     console.print(table)
-    for line in _reasons(found):
+    for line in [*_reasons(found), *alerts.lines(home)]:
         console.print(line, markup=False, soft_wrap=True)
     latest = home.releases / tools.recipe.name / "latest"
     console.print(f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}", soft_wrap=True)
