@@ -5,6 +5,7 @@
 
 from dagster._cli.api import _execute_step_command_body as execute_step_body
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
+from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import DagsterEvent
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus, PartitionBackfill
@@ -65,6 +66,7 @@ __all__ = [
     "StepDelegatingExecutor",
     "StepHandler",
     "StepHandlerContext",
+    "UnresolvedAssetJobDefinition",
     "WorkerStatus",
     "capture_interrupts",
     "deserialize_value",
