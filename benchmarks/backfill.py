@@ -42,6 +42,7 @@ class Run:
     processes: Mapping[str, str]
 
     def between(self, step: str, first: Kind, last: Kind) -> float:
+        """Seconds from one event of a step to another."""
         return self.at[last, step] - self.at[first, step]
 
 
@@ -119,9 +120,7 @@ def report(home: Home, shards: int) -> None:
     began = [run.between(step, Kind.STEP_WORKER_STARTED, Kind.STEP_START) for run, step in steps]
     worked_of = {step: statistics.median(seconds) for step, seconds in own.items()}
     kept = [run.between(step, Kind.STEP_START, Kind.STEP_SUCCESS) - worked_of[step] for run, step in steps]
-    print(
-        f"  a step waits for a worker {statistics.median(handed):8.2f} s  (a step's worker is often busy with another run)"
-    )
+    print(f"  a step waits for a worker {statistics.median(handed):8.2f} s  (which may be busy with another run)")
     print(f"  a warm step's start       {statistics.median(began):8.2f} s  (under {START_SECONDS} s)")
     print(f"  its events and checks     {statistics.median(kept):8.2f} s")
     encoders = {run.processes["text_embeddings"] for run in done}
