@@ -192,4 +192,4 @@ def dev(home: Home, host: str, port: int) -> None:
     """Start the web UI and the daemon on HOME; history is kept there."""
     from unicorn_assets.cli import dev as command
 
-    command.dev(home, host, port)
+    sys.exit(command.dev(home, host, port))

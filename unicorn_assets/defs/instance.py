@@ -41,6 +41,8 @@ CONFIG: dict[str, Any] = {
     },
     # Of a run whose process died. A step that fails has retries of its own, and then the schedule's tries.
     "run_retries": {"enabled": True, "max_retries": 3, "retry_on_asset_or_op_failure": False},
+    # A run that is to be launched while its code server is away waits for it, instead of failing at once.
+    "run_queue": {"max_user_code_failure_retries": 20, "user_code_failure_retry_delay": 15},
     "concurrency": {"runs": {"max_concurrent_runs": 4}, "pools": {"granularity": "op"}},
 }
 

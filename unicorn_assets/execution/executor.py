@@ -65,8 +65,11 @@ class LaneHandler(StepHandler):
         )
         yield DagsterEvent.step_worker_starting(
             step_handler_context.get_step_context(step),
-            message=f"To the {lane} lane.",
-            metadata={"lane": dg.MetadataValue.text(lane)},
+            message=f"To the {lane} lane. What the step prints stands in the log of its worker.",
+            metadata={
+                "lane": lane,
+                "logs": dg.MetadataValue.path(str(self._home.path / "lanes" / f"{lane}-*" / "worker.log")),
+            },
         )
         arguments = serialize_value(step_handler_context.execute_step_args)
         delivery = Delivery(terms, step, arguments, float(told.get(tags.TIMEOUT, DEFAULT_TIMEOUT)))

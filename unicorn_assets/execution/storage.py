@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from unicorn_assets.execution.internals import (
     INDEX_SHARD_NAME,
+    NOOP_COMPUTE_LOGS,
     SQLITE_BUSY_TIMEOUT_SECONDS,
     ConfigurableClassData,
     DagsterSqliteStorage,
@@ -110,10 +111,14 @@ class KeptStorage(DagsterSqliteStorage):
 def kept(reference: InstanceRef, folder: Path) -> InstanceRef:
     """The same instance, for a process that stores event after event: what can be kept open is.
 
+    What steps print goes where the process prints: a copy of it would cost four child processes a step.
+
     Args:
         reference: the instance.
         folder: HOME/dagster.
     """
+    quiet = ConfigurableClassData(NOOP_COMPUTE_LOGS["module"], NOOP_COMPUTE_LOGS["class"], "{}")
+    reference = reference._replace(compute_logs_data=quiet)
     data = reference.storage_data
     if data is None:
         return reference
