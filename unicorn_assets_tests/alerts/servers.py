@@ -39,19 +39,22 @@ class HttpEndpoint:
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "2")
+                body = b"" if status == 204 else b"ok"
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(b"ok")
+                self.wfile.write(body)
                 return None
 
             do_GET = do_POST
 
             def badly(self, how):
                 self.close_connection = True
+                if how == "dribble":
+                    self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
                 while how != "drop" and not endpoint.closing.wait(0.1):
                     if how == "dribble":
                         try:
-                            self.wfile.write(b"H")
+                            self.wfile.write(b"x")
                         except OSError:
                             return
 

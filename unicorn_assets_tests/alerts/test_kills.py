@@ -2,7 +2,16 @@
 
 import time
 
-from unicorn_assets_tests.alerts.making import HOOK, WEBHOOK, alert, killed_while_sending, look, record, settings, waiting
+from unicorn_assets_tests.alerts.making import (
+    HOOK,
+    WEBHOOK,
+    alert,
+    killed_while_sending,
+    look,
+    record,
+    settings,
+    waiting,
+)
 from unicorn_assets_tests.alerts.servers import HttpEndpoint
 from unicorn_assets_tests.lake.making import ended
 

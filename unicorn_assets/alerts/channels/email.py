@@ -85,7 +85,7 @@ class Email:
         Raises:
             _RefusalError: the server cannot be reached, or does not take us or our message; names no secret.
         """
-        session = _Session(self._route.security == "tls", self._seconds)
+        session = _Session(self._route.host, self._route.security == "tls", self._seconds)
         try:
             self._greet(session)
             yield session
@@ -124,8 +124,9 @@ class _RefusalError(Exception):
 class _Session(smtplib.SMTP):
     """An SMTP session with one limit of time for all of it, whatever the server dribbles."""
 
-    def __init__(self, secure: bool, seconds: float) -> None:
+    def __init__(self, host: str, secure: bool, seconds: float) -> None:
         super().__init__(timeout=seconds)
+        self._host = host  # where `starttls` looks for the name that the certificate must have
         self.late = False
         self._secure = secure
         self._spare: socket.socket | None = None

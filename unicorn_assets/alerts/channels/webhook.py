@@ -83,7 +83,8 @@ def _why(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return f"no secure connection ({cause.reason or type(cause).__name__})"
+            # aiohttp has subclasses of it that lack its fields
+            return f"no secure connection ({getattr(cause, 'reason', None) or type(cause).__name__})"
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
             return f"no connection ({os.strerror(cause.errno)})"
         cause = cause.__cause__ or getattr(cause, "os_error", None)
