@@ -18,6 +18,12 @@ def put(path, *names):
                 connection.execute("INSERT INTO things VALUES (?, 1)", (name,))
 
 
+def put_twice(path):
+    with state.opened(path, TABLE) as connection, state.transaction(connection):
+        connection.execute("INSERT INTO things VALUES ('a', 1)")
+        connection.execute("INSERT INTO things VALUES ('a', 2)")
+
+
 def names(path):
     with state.opened(path, TABLE) as connection:
         return [row["name"] for row in connection.execute("SELECT name FROM things ORDER BY name")]
@@ -43,10 +49,8 @@ def test_every_commit_is_synced_to_the_disk_and_readers_do_not_block(home):
 
 
 def test_a_transaction_that_fails_leaves_nothing(home):
-    with state.opened(home.state, TABLE) as connection:
-        with pytest.raises(ZeroDivisionError), state.transaction(connection):
-            connection.execute("INSERT INTO things VALUES ('a', 1)")
-            raise ZeroDivisionError
+    with pytest.raises(sqlite3.IntegrityError):
+        put_twice(home.state)
     assert names(home.state) == []
 
 
@@ -92,9 +96,12 @@ def test_a_folder_in_its_place_is_named(home):
 
 def test_a_writer_that_never_ends_is_told_apart(home, monkeypatch):
     monkeypatch.setattr(state, "WAIT_SECONDS", 0.1)
-    with state.opened(home.state, TABLE) as one, state.transaction(one):
-        with pytest.raises(BusyError, match="being written by another process"):
-            put(home.state, "a")
+    with (
+        state.opened(home.state, TABLE) as one,
+        state.transaction(one),
+        pytest.raises(BusyError, match="being written by another process"),
+    ):
+        put(home.state, "a")
 
 
 def test_a_mistake_of_ours_is_not_dressed_up(home):

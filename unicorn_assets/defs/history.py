@@ -79,6 +79,7 @@ class _Reader:
     ) -> None:
         self._connection, self._instance, self._logger, self._until = connection, instance, logger, until
         self._again: list[RunRecord] = []
+        self._read_now: set[str] = set()
         self.found = Found()
 
     def new_runs(self) -> None:
@@ -102,10 +103,12 @@ class _Reader:
         going_on = self._instance.get_run_records(RunsFilter(statuses=GOING_ON))
         for record in [*going_on, *self._again]:
             records.setdefault(record.dagster_run.run_id, record)
-        for record in records.values():
+        for run_id, record in records.items():
+            if run_id in self._read_now:
+                continue
             if self._over():
                 return
-            self._read(record, progress.seen(self._connection, record.dagster_run.run_id))
+            self._read(record, progress.seen(self._connection, run_id))
 
     def _over(self) -> bool:
         self.found.complete = self.found.complete and time.monotonic() < self._until
@@ -138,6 +141,7 @@ class _Reader:
 
     def _read(self, record: RunRecord, seen: Seen | None) -> None:
         run_id, updated = record.dagster_run.run_id, record.update_timestamp.timestamp()
+        self._read_now.add(run_id)
         try:
             cursor, settled = self._read_events(record, seen)
         except sqlite3.Error:
