@@ -31,6 +31,8 @@ READABLE = [
     DagsterRunStatus.SUCCESS,
 ]
 GOING_ON = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+LATE_SECONDS = 240.0
+"""How often a run that has ended is read again for a while, for what is committed late; each time costs a file."""
 
 WILL_RETRY = "dagster/will_retry"
 RETRY_KNOWN_SECONDS = 60.0
@@ -87,7 +89,8 @@ class _Reader:
         for record in self._updated():
             seen = progress.seen(self._connection, record.dagster_run.run_id)
             if seen is not None and seen.updated == record.update_timestamp.timestamp():
-                self._again.append(record)
+                if not seen.settled or time.time() - seen.read_at >= LATE_SECONDS:
+                    self._again.append(record)
                 continue
             if self._over():
                 return
@@ -150,9 +153,8 @@ class _Reader:
             self._logger.exception("Run %s could not be read; it is tried again.", run_id)
             self.found.unread += 1
             cursor, settled = seen.cursor if seen is not None else "", False
-        if not settled or seen is None or (seen.updated, seen.cursor, seen.settled) != (updated, cursor, settled):
-            with state.transaction(self._connection):
-                progress.note(self._connection, run_id, Seen(updated, cursor, settled, time.time()))
+        with state.transaction(self._connection):
+            progress.note(self._connection, run_id, Seen(updated, cursor, settled, time.time()))
 
     def _read_events(self, record: RunRecord, seen: Seen | None) -> tuple[str, bool]:
         """Records what a run's events tell; returns the cursor after them, and whether nothing more is expected."""

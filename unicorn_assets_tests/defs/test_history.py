@@ -155,6 +155,7 @@ def test_a_check_of_ours_that_must_hold_before_a_stage_is_one_alert(tools, dagst
     look(connection, dagster)
     (alert,) = alerts(connection)
     assert (alert.kind, alert.severity, alert.asset, alert.check) == ("check_failed", "ERROR", "release", "coverage")
+    assert alert.what.startswith("Check coverage failed. What must hold: ")
     assert alert.figures
 
 
@@ -265,7 +266,8 @@ class TestFollowing:
         assert look(connection, dagster).new == 1
         assert progress.followed(connection) == []
 
-    def test_what_comes_after_the_end_is_read_as_well(self, dagster, connection):
+    def test_what_comes_after_the_end_is_read_as_well(self, dagster, connection, monkeypatch):
+        monkeypatch.setattr(history, "LATE_SECONDS", 0.0)
         made = unfinished(dagster)
         finish(dagster, made)
         look(connection, dagster)
@@ -326,6 +328,12 @@ class TestFollowing:
             found = look(connection, dagster)
             assert (found.new, found.unread) == (1, 1)
         assert look(connection, dagster).new == 1
+
+    def test_a_run_that_has_ended_is_not_read_at_every_look(self, dagster, connection, monkeypatch):
+        run(dagster, "soft")
+        look(connection, dagster)
+        monkeypatch.setattr(dg.DagsterInstance, "get_records_for_run", None)
+        assert look(connection, dagster).unread == 0
 
     def test_a_run_that_was_deleted_is_forgotten(self, dagster, connection):
         made = unfinished(dagster)
