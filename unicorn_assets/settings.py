@@ -36,13 +36,15 @@ class Vllm(Section):
 
     python: str = Field(default="", description="Python that has vllm installed; this one's own if empty.")
     devices: tuple[str, ...] = Field(
-        default=("",), description="One group a server, as CUDA_VISIBLE_DEVICES takes it; empty: all, or the CPU."
+        default=("",),
+        strict=False,
+        description="One group a server, as CUDA_VISIBLE_DEVICES takes it; empty: all, or the CPU.",
     )
     dtype: str = "auto"
     tensor_parallel_size: int = Field(default=1, ge=1)
     max_model_len: int | None = Field(default=None, ge=1, description="Longest prompt and answer together, in tokens.")
     memory_share: float = Field(default=0.8, gt=0, lt=1, description="Share of the device; the rest is the encoder's.")
-    extra_arguments: tuple[str, ...] = Field(default=(), description="Passed to the server as they are.")
+    extra_arguments: tuple[str, ...] = Field(default=(), strict=False, description="Passed to the server as they are.")
     start_seconds: float = Field(default=1800.0, gt=0, description="Longest time until the server is healthy.")
     idle_seconds: float = Field(default=300.0, ge=0, description="It is stopped when nobody has used it for so long.")
     poison_after: int = Field(default=3, ge=1, description="A row in flight at so many server deaths is set aside.")
