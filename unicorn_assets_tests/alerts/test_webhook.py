@@ -36,10 +36,11 @@ def test_json_with_its_key_and_its_token():
 
 def test_slack_gets_a_text_alone():
     with HttpEndpoint(lambda request: 204) as endpoint:
-        assert channel(endpoint.url, "slack").send(group()).problem == ""
+        assert channel(endpoint.url, "slack").send(group(alert(1, what="<!channel> R&D"))).problem == ""
         (request,) = endpoint.requests
     assert list(request.json) == ["text"]
     assert "http://127.0.0.1:3000/runs/run-1" in request.json["text"]
+    assert "&lt;!channel&gt; R&amp;D" in request.json["text"]
     assert request.key == "key-1"
     assert "Authorization" not in request.headers
 
