@@ -59,6 +59,10 @@ class TransferError(UnicornError):
     """Embeddings that cannot be carried over, or a transfer that cannot be fitted."""
 
 
+class StorageError(UnicornError):
+    """Dagster's storage that cannot be opened: a database out of reach, or instance files at odds."""
+
+
 class BusyError(UnicornError):
     """Somebody else holds what is needed; later it will be free."""
 

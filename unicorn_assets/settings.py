@@ -50,6 +50,36 @@ class Vllm(Section):
     poison_after: int = Field(default=3, ge=1, description="A row in flight at so many server deaths is set aside.")
 
 
+class Lanes(Section):
+    """Where the steps of runs that the web UI, a backfill or a schedule starts are at work."""
+
+    devices: tuple[str, ...] = Field(
+        default=("",),
+        strict=False,
+        min_length=1,
+        description="One gpu worker each, as CUDA_VISIBLE_DEVICES takes it; empty: whatever is there, or the CPU.",
+    )
+    workers_per_device: int = Field(
+        default=1, ge=1, description="More than one where steps wait for a server elsewhere most of the time."
+    )
+    cpu_workers: int = Field(default=2, ge=1, description="Workers of the cpu lane.")
+    idle_seconds: float = Field(default=180.0, ge=0, description="A worker ends when nobody has needed it so long.")
+    memory_mib: int | None = Field(
+        default=None, ge=256, description="Most memory of one worker; if not given, three quarters of the machine's."
+    )
+
+
+class Schedule(Section):
+    """When shards that are missing, stale or failed are made by themselves."""
+
+    cron: str = Field(default="*/2 * * * *", description="When it looks, in cron's words, by UTC.")
+    shards_per_tick: int = Field(default=8, ge=1, description="Most shards that it requests at once.")
+    tries: int = Field(default=3, ge=1, description="A shard that has failed so often is left alone, and reported.")
+    on: bool | None = Field(
+        default=None, description="Whether it starts switched on; if not given, with the `rules` engine alone."
+    )
+
+
 class Prices(Section):
     """What things cost, in one currency; 0 where they cost nothing or it is not known."""
 
@@ -120,6 +150,8 @@ class Settings(Section):
 
     endpoint: Endpoint = Endpoint()
     vllm: Vllm = Vllm()
+    lanes: Lanes = Lanes()
+    schedule: Schedule = Schedule()
     prices: Prices = Prices()
     alerts: Alerts = Alerts()
 

@@ -1,0 +1,42 @@
+import dagster as dg
+import pytest
+import yaml
+
+from unicorn_assets.defs import instance
+from unicorn_assets.execution import postgres
+from unicorn_assets.recipe import CHECKOUT
+
+
+@pytest.mark.parametrize("name", instance.REPOSITORY_CONFIGS)
+def test_the_instance_files_of_the_repository_say_what_the_commands_write(name):
+    settings = yaml.safe_load((CHECKOUT / name).read_text())
+    assert settings == instance.REPOSITORY_CONFIGS[name]
+    assert instance.CONFIG.items() <= settings.items()
+
+
+def test_what_stands_in_home_is_written_anew_at_each_start_and_holds_no_path(home):
+    (home.dagster).mkdir(parents=True)
+    (home.dagster / "dagster.yaml").write_text("telemetry:\n  enabled: true\n")
+    folder = instance.prepare(home)
+    assert yaml.safe_load((folder / "dagster.yaml").read_text()) == instance.CONFIG
+    assert str(home.path) not in (folder / "dagster.yaml").read_text()
+    assert yaml.safe_load((CHECKOUT / "workspace.yaml").read_text()) == instance.WORKSPACE
+
+
+def test_the_root_file_keeps_everything_where_the_commands_do(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("UNICORN_HOME", str(home.path))
+    monkeypatch.chdir(tmp_path)
+    with dg.DagsterInstance.from_config(str(CHECKOUT)) as opened:
+        assert opened.get_runs() == []
+        assert opened.storage_directory() == str(home.dagster / "storage")
+    made = {path.relative_to(home.dagster) for path in home.dagster.rglob("*.db")}
+    instance.prepare(home)
+    assert {path.relative_to(home.dagster) for path in home.dagster.rglob("*.db")} == made
+    assert list(tmp_path.iterdir()) == [home.path]
+
+
+def test_the_root_file_is_refused_where_the_environment_asks_for_postgres(home, monkeypatch):
+    monkeypatch.setenv("UNICORN_HOME", str(home.path))
+    monkeypatch.setenv(postgres.VARIABLE, "postgresql://unicorn@127.0.0.1/dagster")
+    with pytest.raises(Exception, match="deploy/postgres"):
+        dg.DagsterInstance.from_config(str(CHECKOUT))

@@ -1,0 +1,57 @@
+"""Postgres restarts in the middle of a backfill under `unicorn dev`: the backfill goes on, and its history is there."""
+
+import time
+
+import pytest
+
+from unicorn_assets.execution import postgres
+from unicorn_assets.identity import shard_names
+from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets_tests.postgres import PASSWORD, cluster
+from unicorn_assets_tests.serving import LOOPBACK, served
+
+SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
+LAST = "instruction_dataset"
+
+
+def made(home, shards):
+    return sum(home.lake.sidecar_path(LAST, shard).is_file() for shard in shards)
+
+
+def wait_until(condition, timeout):
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(900)
+def test_a_backfill_goes_on_over_restarts_of_postgres(home, recipe):
+    recipe = recipe.model_copy(update={"shards": 6})
+    shards = shard_names(recipe.shards)
+    home.prepare()
+    home.adopt(recipe)
+    with cluster() as server:
+        env = {postgres.VARIABLE: server.database("dagster")}
+        with served(home, env=env) as ui:
+            assert ui.wait_run(ui.materialize(["seed_sources", "modality_alignment"])) == "SUCCESS"
+            backfill = ui.backfill(SHARDED, shards)
+            wait_until(lambda: home.lake.sidecar_path("caption_seeds", shards[0]).is_file(), 120)
+            server.restart("fast")
+            wait_until(lambda: made(home, shards) >= 2, 120)
+            server.restart("immediate")
+            assert ui.wait_backfill(backfill, 400) in ("COMPLETED", "COMPLETED_SUCCESS"), ui.tail()
+            before = ui.runs()
+            assert ui.listening().keys() <= LOOPBACK
+            seen = " ".join(part for command in ui.processes().values() for part in command)
+        with served(home, env=env) as ui:
+            assert ui.runs() == before
+    assert sum(status == "SUCCESS" for status in before.values()) == 1 + len(shards)
+    for stage in SHARDED:
+        for shard in shards:
+            found = home.lake.need(stage, shard)
+            assert before[found.run.run_id] == "SUCCESS"
+            assert found.run.attempt == 1
+    assert PASSWORD not in seen + ui.log.read_text()
+    for path in home.path.rglob("*"):
+        assert not path.is_file() or PASSWORD.encode() not in path.read_bytes(), path
