@@ -34,9 +34,11 @@ GOING_ON = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 LATE_SECONDS = 240.0
 """How often a run that has ended is read again for a while, for what is committed late; each time costs a file."""
 
-WILL_RETRY = "dagster/will_retry"
+WILL_RETRY, RETRIED_BY = "dagster/will_retry", "dagster/auto_retry_run_id"
 RETRY_KNOWN_SECONDS = 60.0
 """Whether a failed run will be retried is tagged just after its failure; so long it is waited for."""
+RETRY_STARTS_SECONDS = 600.0
+"""So long the retry is waited for; it never comes where the run's backfill has ended, and then people must hear."""
 
 
 @dataclass
@@ -181,19 +183,22 @@ class _Reader:
             self.found.new += checks.failed(self._connection, evaluated.alert)
 
     def _failure_is_told(self, record: RunRecord) -> bool:
-        """Records the failure of a run that will not be retried; returns whether that is decided."""
+        """Records the failure of a run that is not retried; returns whether that is decided."""
         run = record.dagster_run
-        if run.status != DagsterRunStatus.FAILURE:
+        if run.status != DagsterRunStatus.FAILURE or RETRIED_BY in run.tags:
             return True
-        retried = run.tags.get(WILL_RETRY)
-        age = time.time() - record.update_timestamp.timestamp()
-        if retried is None and self._instance.run_retries_enabled and age < RETRY_KNOWN_SECONDS:
+        if time.time() - record.update_timestamp.timestamp() < self._patience(run):
             return False
-        if retried == "true":
-            return True  # taking that back is an update of the run
         events = self._instance.get_records_for_run(
             run.run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}, limit=PAGE
         )
         with state.transaction(self._connection):
             self.found.new += outbox.add(self._connection, trouble.run_failures(events.records, run))
         return True
+
+    def _patience(self, run: dg.DagsterRun) -> float:
+        """How long after its failure it may turn out that a run is retried, in seconds."""
+        will_retry = run.tags.get(WILL_RETRY)
+        if will_retry is None:
+            return RETRY_KNOWN_SECONDS if self._instance.run_retries_enabled else 0.0
+        return RETRY_STARTS_SECONDS if will_retry == "true" else 0.0

@@ -161,7 +161,7 @@ def test_a_check_of_ours_that_must_hold_before_a_stage_is_one_alert(tools, dagst
 
 def test_a_run_that_failed_outside_of_its_steps_is_for_every_route(dagster, connection):
     job = dg.Definitions(assets=[first, second]).resolve_implicit_global_asset_job_def()
-    lost = dagster.create_run_for_job(job, tags={"dagster/partition": "shard-0000"})
+    lost = dagster.create_run_for_job(job, tags={"dagster/partition": "shard-0000", "dagster/max_retries": "0"})
     dagster.report_run_failed(lost, "The worker is gone.\nreally")
     look(connection, dagster)
     (alert,) = alerts(connection)
@@ -176,21 +176,41 @@ def test_a_cancelled_run_is_nobodys_trouble(dagster, connection):
 
 
 class TestRetries:
-    def retried(self, monkeypatch):
-        monkeypatch.setattr(dg.DagsterInstance, "run_retries_enabled", property(lambda self: True))
+    """A run that will be retried is nobody's trouble yet. The instance's own retries are as deployed."""
 
-    def test_a_run_that_will_be_retried_is_no_alert_until_that_is_taken_back(self, dagster, connection, monkeypatch):
-        self.retried(monkeypatch)
-        run_id = run(dagster, "breaks")
-        dagster.add_run_tags(run_id, {history.WILL_RETRY: "true"})
+    def lost(self, dagster):
+        """A run whose process died, which Dagster retries."""
+        job = dg.Definitions(assets=[first, second]).resolve_implicit_global_asset_job_def()
+        made = dagster.create_run_for_job(job, tags={"dagster/max_retries": "2"})
+        dagster.report_run_failed(made, "The worker is gone.")
+        return made.run_id
+
+    def test_a_run_that_is_retried_is_no_alert_and_one_without_tries_left_is(self, dagster, connection):
+        run_id = self.lost(dagster)
+        assert dagster.get_run_by_id(run_id).tags[history.WILL_RETRY] == "true"
+        assert look(connection, dagster).new == 0
+        assert progress.followed(connection) == [run_id]
+        dagster.add_run_tags(run_id, {history.RETRIED_BY: "another-run"})
+        assert look(connection, dagster).new == 0
+        assert progress.followed(connection) == []
+
+    def test_a_retry_that_is_taken_back_is_an_alert(self, dagster, connection):
+        run_id = self.lost(dagster)
         assert look(connection, dagster).new == 0
         dagster.add_run_tags(run_id, {history.WILL_RETRY: "false"})
         assert look(connection, dagster).new == 1
         assert look(connection, dagster).new == 0
 
+    def test_a_retry_that_never_comes_is_an_alert(self, dagster, connection, monkeypatch):
+        self.lost(dagster)
+        monkeypatch.setattr(history, "RETRY_STARTS_SECONDS", 0.0)
+        assert look(connection, dagster).new == 1
+        assert progress.followed(connection) == []
+
     def test_it_is_waited_for_whether_a_run_will_be_retried(self, dagster, connection, monkeypatch):
-        run_id = run(dagster, "breaks")
-        self.retried(monkeypatch)
+        with monkeypatch.context() as patched:
+            patched.setattr(dg.DagsterInstance, "run_retries_enabled", False)
+            run_id = run(dagster, "breaks")  # its process was killed before it could say so
         assert look(connection, dagster).new == 0
         assert progress.followed(connection) == [run_id]
         monkeypatch.setattr(history, "RETRY_KNOWN_SECONDS", 0.0)
