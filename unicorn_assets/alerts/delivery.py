@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unicorn_assets import state
-from unicorn_assets.alerts import groups, outbox
+from unicorn_assets.alerts import groups, outbox, overview
 from unicorn_assets.alerts.channels import Channel, open_channel
 from unicorn_assets.alerts.routes import access
 from unicorn_assets.errors import UnicornError
@@ -20,6 +20,8 @@ from unicorn_assets.settings import Alerts, Route
 
 BUDGET_SECONDS = 15.0
 """No delivery begins after so long; with the longest time-out and the reading before, a look stays below a minute."""
+
+GONE = "settings.toml has no such route; add it again to send them"
 
 
 @dataclass
@@ -71,7 +73,7 @@ def deliver(
             worker.join(max(end - time.monotonic(), 0))
             if worker.is_alive():
                 sent.problem = "it has not come back in time"
-        _remember_problems(connection, done)
+        _remember_problems(connection, done, [route.name for route in settings.routes])
     return done
 
 
@@ -114,11 +116,13 @@ def _send_due(work: _Work, connection: sqlite3.Connection, channel: Channel, rou
             return
 
 
-def _remember_problems(connection: sqlite3.Connection, done: Sequence[Sent]) -> None:
+def _remember_problems(connection: sqlite3.Connection, done: Sequence[Sent], routes: Sequence[str]) -> None:
     """For `unicorn status`, whose environment may be another one than the daemon's."""
+    waiting = [standing.route for standing in overview.standings(connection) if standing.waiting]
+    gone = [(route, GONE) for route in waiting if route not in routes]
     with state.transaction(connection):
         connection.execute("DELETE FROM alert_problems")
         connection.executemany(
             "INSERT INTO alert_problems (route, problem) VALUES (?, ?)",
-            [(sent.route, sent.problem) for sent in done if sent.problem],
+            gone + [(sent.route, sent.problem) for sent in done if sent.problem],
         )

@@ -8,6 +8,7 @@ import json
 import random
 import sqlite3
 import uuid
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from unicorn_assets import state
@@ -16,6 +17,9 @@ from unicorn_assets.lake.sidecar import Severity
 from unicorn_assets.settings import Alerts
 
 MOST_MEMBERS = 100
+MOST_BYTES = 200_000
+"""Most bytes of a group's alerts; endpoints refuse what is much larger than that."""
+
 LONGEST_WAIT_SECONDS = 1800.0
 JITTER = 0.2
 
@@ -71,9 +75,8 @@ def freeze(connection: sqlite3.Connection, route: str, now: float) -> int:
             return 0
         made = 0
         for severity in ("ERROR", "WARN"):
-            waiting = [row["alert"] for row in connection.execute(_WAITING, (route, severity)).fetchall()]
-            for start in range(0, len(waiting), MOST_MEMBERS):
-                _make(connection, route, severity, waiting[start : start + MOST_MEMBERS], now)
+            for members in _packed(connection.execute(_WAITING, (route, severity)).fetchall()):
+                _make(connection, route, severity, members, now)
                 made += 1
         return made
 
@@ -84,13 +87,26 @@ _DOWN = """
     WHERE route = ? AND state = 'open' AND down = 1 AND attempts < 3 AND next_try > ? LIMIT 1
 """
 _WAITING = """
-    SELECT alert FROM alert_deliveries AS new
-    WHERE route = ? AND severity = ? AND group_key IS NULL AND NOT EXISTS (
+    SELECT alert, length(CAST(body AS BLOB)) AS size FROM alert_deliveries AS new JOIN alerts ON number = alert
+    WHERE route = ? AND new.severity = ? AND group_key IS NULL AND NOT EXISTS (
         SELECT 1 FROM alert_deliveries AS old JOIN alert_groups ON alert_groups.key = old.group_key
         WHERE old.route = new.route AND old.subject = new.subject AND alert_groups.state = 'open'
     )
     ORDER BY alert
 """
+
+
+def _packed(waiting: Iterable[sqlite3.Row]) -> Iterator[list[int]]:
+    members: list[int] = []
+    size = 0
+    for row in waiting:
+        if members and (len(members) == MOST_MEMBERS or size + row["size"] > MOST_BYTES):
+            yield members
+            members, size = [], 0
+        members.append(row["alert"])
+        size += row["size"]
+    if members:
+        yield members
 
 
 def _make(connection: sqlite3.Connection, route: str, severity: str, members: list[int], now: float) -> None:

@@ -25,6 +25,7 @@ def alerts(home: Home, *, retry: bool) -> None:
     if retry and home.state.is_file():
         with outbox.opened(home.state) as connection:
             revived = groups.revive(connection, time.time())
-        click.echo(f"{revived:,} groups are sent again at the next look of the sensor `{outbox.SENSOR}`.")
+        count = "1 group is" if revived == 1 else f"{revived:,} groups are"
+        click.echo(f"{count} sent again at the next look of the sensor `{outbox.SENSOR}`.")
     for line in lines(home) or ["Alerts: none waits, none was set aside."]:
         click.echo(line)

@@ -72,7 +72,7 @@ def _found(found: Found) -> str:
     if found.resolved:
         parts.append(f"{found.resolved:,} resolved")
     if found.unread:
-        parts.append(f"{found.unread:,} runs could not be read (see this tick's log)")
+        parts.append(f"{found.unread:,} run{'s' * (found.unread > 1)} could not be read (see this tick's log)")
     if not found.complete:
         parts.append("more runs are read at the next look")
     return ", ".join(parts)

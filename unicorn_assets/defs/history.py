@@ -31,10 +31,14 @@ READABLE = [
     DagsterRunStatus.SUCCESS,
 ]
 GOING_ON = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+LATE_SECONDS = 240.0
+"""How often a run that has ended is read again for a while, for what is committed late; each time costs a file."""
 
-WILL_RETRY = "dagster/will_retry"
+WILL_RETRY, RETRIED_BY = "dagster/will_retry", "dagster/auto_retry_run_id"
 RETRY_KNOWN_SECONDS = 60.0
 """Whether a failed run will be retried is tagged just after its failure; so long it is waited for."""
+RETRY_STARTS_SECONDS = 600.0
+"""So long the retry is waited for; it never comes where the run's backfill has ended, and then people must hear."""
 
 
 @dataclass
@@ -79,6 +83,7 @@ class _Reader:
     ) -> None:
         self._connection, self._instance, self._logger, self._until = connection, instance, logger, until
         self._again: list[RunRecord] = []
+        self._read_now: set[str] = set()
         self.found = Found()
 
     def new_runs(self) -> None:
@@ -86,7 +91,8 @@ class _Reader:
         for record in self._updated():
             seen = progress.seen(self._connection, record.dagster_run.run_id)
             if seen is not None and seen.updated == record.update_timestamp.timestamp():
-                self._again.append(record)
+                if not seen.settled or time.time() - seen.read_at >= LATE_SECONDS:
+                    self._again.append(record)
                 continue
             if self._over():
                 return
@@ -102,10 +108,12 @@ class _Reader:
         going_on = self._instance.get_run_records(RunsFilter(statuses=GOING_ON))
         for record in [*going_on, *self._again]:
             records.setdefault(record.dagster_run.run_id, record)
-        for record in records.values():
+        for run_id, record in records.items():
+            if run_id in self._read_now:
+                continue
             if self._over():
                 return
-            self._read(record, progress.seen(self._connection, record.dagster_run.run_id))
+            self._read(record, progress.seen(self._connection, run_id))
 
     def _over(self) -> bool:
         self.found.complete = self.found.complete and time.monotonic() < self._until
@@ -138,6 +146,7 @@ class _Reader:
 
     def _read(self, record: RunRecord, seen: Seen | None) -> None:
         run_id, updated = record.dagster_run.run_id, record.update_timestamp.timestamp()
+        self._read_now.add(run_id)
         try:
             cursor, settled = self._read_events(record, seen)
         except sqlite3.Error:
@@ -146,9 +155,8 @@ class _Reader:
             self._logger.exception("Run %s could not be read; it is tried again.", run_id)
             self.found.unread += 1
             cursor, settled = seen.cursor if seen is not None else "", False
-        if not settled or seen is None or (seen.updated, seen.cursor, seen.settled) != (updated, cursor, settled):
-            with state.transaction(self._connection):
-                progress.note(self._connection, run_id, Seen(updated, cursor, settled, time.time()))
+        with state.transaction(self._connection):
+            progress.note(self._connection, run_id, Seen(updated, cursor, settled, time.time()))
 
     def _read_events(self, record: RunRecord, seen: Seen | None) -> tuple[str, bool]:
         """Records what a run's events tell; returns the cursor after them, and whether nothing more is expected."""
@@ -175,19 +183,22 @@ class _Reader:
             self.found.new += checks.failed(self._connection, evaluated.alert)
 
     def _failure_is_told(self, record: RunRecord) -> bool:
-        """Records the failure of a run that will not be retried; returns whether that is decided."""
+        """Records the failure of a run that is not retried; returns whether that is decided."""
         run = record.dagster_run
-        if run.status != DagsterRunStatus.FAILURE:
+        if run.status != DagsterRunStatus.FAILURE or RETRIED_BY in run.tags:
             return True
-        retried = run.tags.get(WILL_RETRY)
-        age = time.time() - record.update_timestamp.timestamp()
-        if retried is None and self._instance.run_retries_enabled and age < RETRY_KNOWN_SECONDS:
+        if time.time() - record.update_timestamp.timestamp() < self._patience(run):
             return False
-        if retried == "true":
-            return True  # taking that back is an update of the run
         events = self._instance.get_records_for_run(
             run.run_id, of_type={DagsterEventType.STEP_FAILURE, DagsterEventType.RUN_FAILURE}, limit=PAGE
         )
         with state.transaction(self._connection):
             self.found.new += outbox.add(self._connection, trouble.run_failures(events.records, run))
         return True
+
+    def _patience(self, run: dg.DagsterRun) -> float:
+        """How long after its failure it may turn out that a run is retried, in seconds."""
+        will_retry = run.tags.get(WILL_RETRY)
+        if will_retry is None:
+            return RETRY_KNOWN_SECONDS if self._instance.run_retries_enabled else 0.0
+        return RETRY_STARTS_SECONDS if will_retry == "true" else 0.0

@@ -39,8 +39,6 @@ def evaluated(record: Any, run: dg.DagsterRun) -> Evaluated:
     found: dg.AssetCheckEvaluation = record.event_log_entry.dagster_event.event_specific_data
     asset = found.asset_key.to_user_string()
     severity: Severity = "WARN" if found.severity == dg.AssetCheckSeverity.WARN else "ERROR"
-    rule = found.description or _RULES.get((asset, found.check_name), "")
-    stops = "It blocks: what stands below it is not made in this run." if found.blocking and severity == "ERROR" else ""
     alert = Alert(
         id=f"{run.run_id}:{record.storage_id}",
         kind="check_failed",
@@ -48,12 +46,23 @@ def evaluated(record: Any, run: dg.DagsterRun) -> Evaluated:
         asset=asset,
         shard=found.partition or run.tags.get(PARTITION, ""),
         check=found.check_name,
-        what=" ".join(part for part in (f"Check {found.check_name} failed: {rule}".rstrip(" :"), stops) if part),
+        what=_what(found, asset, severity),
         when=record.event_log_entry.timestamp,
         figures={name: _plain(value) for name, value in found.metadata.items()},
         run_id=run.run_id,
     )
     return Evaluated(found.passed, alert)
+
+
+def _what(found: dg.AssetCheckEvaluation, asset: str, severity: Severity) -> str:
+    rule = _RULES.get((asset, found.check_name))
+    if found.description:
+        said = f"Check {found.check_name} failed: {found.description}"
+    else:
+        said = f"Check {found.check_name} failed." + (f" What must hold: {rule}" if rule else "")
+    if found.blocking and severity == "ERROR":
+        said += " It blocks: what stands below it is not made in this run."
+    return said
 
 
 def _plain(value: dg.MetadataValue[Any]) -> Any:
@@ -78,8 +87,9 @@ def run_failures(records: Sequence[Any], run: dg.DagsterRun) -> Iterator[Alert]:
             yield _failure(record, run, event.step_key or "", f"Step {event.step_key} failed: {why}")
     if not steps and records:
         event = records[-1].event_log_entry.dagster_event
-        error = event.job_failure_data.error
-        why = _first_line(_root(error) if error is not None else event.message or "no reason was given")
+        # Who reports a lost worker's run as failed gives a message alone.
+        error = getattr(event.event_specific_data, "error", None)
+        why = _first_line(_root(error) if error is not None else event.message or "")
         yield _failure(records[-1], run, "", f"The run failed outside of its steps: {why}")
 
 

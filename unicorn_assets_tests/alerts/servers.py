@@ -10,6 +10,51 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 
+class _Handler(BaseHTTPRequestHandler):
+    """Takes a POST, and answers as the endpoint is told to."""
+
+    def do_POST(self):
+        endpoint = self.server.endpoint
+        request = Request(self.path, dict(self.headers), self.rfile.read(int(self.headers["Content-Length"])))
+        with endpoint.lock:
+            endpoint.requests.append(request)
+        status = request.status = endpoint.answer(request)
+        if status in ("hang", "dribble", "drop"):
+            return self.answer_badly(status)
+        status, headers = status if isinstance(status, tuple) else (status, {})
+        return self.answer(status, headers)
+
+    def answer(self, status, headers):
+        body = b"" if status == 204 else b"ok"
+        self.send_response(status)
+        for name, value in (headers | {"Content-Length": str(len(body))}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def answer_badly(self, how):
+        self.close_connection = True
+        if how == "dribble":
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while how != "drop" and not self.server.endpoint.closing.wait(0.1):
+            if how == "dribble":
+                try:
+                    self.wfile.write(b"x")
+                except OSError:
+                    return
+
+    def log_message(self, *arguments):
+        pass
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, request, address):
+        pass  # the client was killed
+
+
 class HttpEndpoint:
     """A webhook's server.
 
@@ -23,49 +68,8 @@ class HttpEndpoint:
         self.requests = []
         self.lock = threading.Lock()
         self.closing = threading.Event()
-        endpoint = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                request = Request(self.path, dict(self.headers), body)
-                with endpoint.lock:
-                    endpoint.requests.append(request)
-                status = endpoint.answer(request)
-                request.status = status
-                if status in ("hang", "dribble", "drop"):
-                    return self.badly(status)
-                status, headers = status if isinstance(status, tuple) else (status, {})
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-                return None
-
-            do_GET = do_POST
-
-            def badly(self, how):
-                self.close_connection = True
-                while how != "drop" and not endpoint.closing.wait(0.1):
-                    if how == "dribble":
-                        try:
-                            self.wfile.write(b"H")
-                        except OSError:
-                            return
-
-            def log_message(self, *arguments):
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 64
-
-            def handle_error(self, request, address):
-                pass  # the client was killed
-
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = _Server(("127.0.0.1", 0), _Handler)
+        self.server.endpoint = self
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
 
     @property

@@ -85,7 +85,7 @@ class Email:
         Raises:
             _RefusalError: the server cannot be reached, or does not take us or our message; names no secret.
         """
-        session = _Session(self._route.security == "tls", self._seconds)
+        session = _Session(self._route.host, self._route.security == "tls", self._seconds)
         try:
             self._greet(session)
             yield session
@@ -124,8 +124,10 @@ class _RefusalError(Exception):
 class _Session(smtplib.SMTP):
     """An SMTP session with one limit of time for all of it, whatever the server dribbles."""
 
-    def __init__(self, secure: bool, seconds: float) -> None:
-        super().__init__(timeout=seconds)
+    def __init__(self, host: str, secure: bool, seconds: float) -> None:
+        # The socket's own limit holds for each step alone; it comes later, so that it is always clear which one held.
+        super().__init__(timeout=seconds + 1)
+        self._host = host  # where `starttls` looks for the name that the certificate must have
         self.late = False
         self._secure = secure
         self._spare: socket.socket | None = None
@@ -165,8 +167,6 @@ def _explained(error: Exception) -> _RefusalError:
         return _RefusalError(f"it answers SMTP {error.smtp_code}", down=error.smtp_code < 500)
     if isinstance(error, ssl.SSLError):
         return _RefusalError(f"no secure connection ({error.reason or type(error).__name__})")
-    if isinstance(error, TimeoutError):
-        return _RefusalError("no answer in time")
     if isinstance(error, OSError) and error.strerror and not isinstance(error, smtplib.SMTPException):
         return _RefusalError(f"no connection ({error.strerror})")
     return _RefusalError(f"no usable answer ({type(error).__name__})")

@@ -36,7 +36,7 @@ class Webhook:
     def send(self, group: Group) -> Outcome:
         """Posts the group; it has arrived when the endpoint answers with a status from 200 to 299."""
         if self._slack:
-            content: dict[str, Any] = {"text": message.chat(group, self._web_url)}
+            content: dict[str, Any] = {"text": escaped(message.chat(group, self._web_url))}
         else:
             content = message.table(group, self._web_url)
         headers = {"Content-Type": "application/json; charset=utf-8", "Idempotency-Key": group.key}
@@ -57,6 +57,11 @@ class Webhook:
             return Outcome(f"no answer within {self._seconds:g} s", down=True)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return Outcome(_why(error), down=True)
+
+
+def escaped(text: str) -> str:
+    """Text as Slack takes it, which reads `<…>` as a link or as a call to everybody."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def judged(status: int, retry_after: str) -> Outcome:
@@ -83,7 +88,8 @@ def _why(error: Exception) -> str:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLError):
-            return f"no secure connection ({cause.reason or type(cause).__name__})"
+            # aiohttp has subclasses of it that lack its fields
+            return f"no secure connection ({getattr(cause, 'reason', None) or type(cause).__name__})"
         if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
             return f"no connection ({os.strerror(cause.errno)})"
         cause = cause.__cause__ or getattr(cause, "os_error", None)
