@@ -1,4 +1,4 @@
-"""`unicorn dev` for real: it serves the graph on loopback, materializes a shard, keeps its history, is pruned beside."""
+"""`unicorn dev` for real: it serves the graph on loopback, materializes a shard, is pruned, keeps its history."""
 
 import subprocess
 

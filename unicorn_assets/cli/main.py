@@ -146,12 +146,13 @@ def init(path: Path, seeds: tuple[str, ...], name: str) -> None:
 
 @main.command()
 @home_option
+@click.option("--shards", "every_shard", is_flag=True, help="Show every shard, the fresh ones too.")
 @click.option("--json", "as_json", is_flag=True, help="Every shard as JSON.")
-def status(home: Home, as_json: bool) -> None:
+def status(home: Home, every_shard: bool, as_json: bool) -> None:
     """Show what stands, what is stale and why, and which checks failed."""
     from unicorn_assets.cli import status as command
 
-    command.status(home, as_json=as_json)
+    command.status(home, as_json=as_json, every_shard=every_shard)
 
 
 @main.command()
