@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unicorn_assets import recipe as recipes
+from unicorn_assets import state
 from unicorn_assets.errors import LakeError, RecipeError
 from unicorn_assets.lake.catalog import Catalog
 from unicorn_assets.lake.files import explained, temporary, write_whole
@@ -53,6 +54,11 @@ class Home:
     def dagster(self) -> Path:
         """Dagster's own storage."""
         return self.path / "dagster"
+
+    @property
+    def state(self) -> Path:
+        """The SQLite file of what must survive but is no data."""
+        return self.path / state.FILE
 
     @property
     def recipe_file(self) -> Path:

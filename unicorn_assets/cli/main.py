@@ -156,6 +156,16 @@ def status(home: Home, every_shard: bool, as_json: bool) -> None:
 
 
 @main.command()
+@home_option
+@click.option("--retry", is_flag=True, help="Send again what was set aside after too many tries.")
+def alerts(home: Home, retry: bool) -> None:
+    """Show which alerts wait and why, and which were set aside."""
+    from unicorn_assets.cli import alerts as command
+
+    command.alerts(home, retry=retry)
+
+
+@main.command()
 @click.argument("sample")
 @home_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")

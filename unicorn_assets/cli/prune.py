@@ -6,10 +6,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.filesize import decimal
 
+from unicorn_assets.alerts import outbox, progress
 from unicorn_assets.defs.instance import open_instance
 from unicorn_assets.engines.store import drop
 from unicorn_assets.errors import BusyError
-from unicorn_assets.execution.history import History, Old
+from unicorn_assets.execution.old_runs import Old, OldRuns
 from unicorn_assets.home import Home
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.stages.spent import Spent, spent
@@ -33,7 +34,7 @@ def prune(home: Home, age: timedelta, *, answers: bool, dry_run: bool, tools: To
     console, before = Console(highlight=False), datetime.now(UTC) - age
     home.prepare()
     with locked(home.path / "locks" / "prune", what=f"pruning HOME {home.path}", wait_seconds=0):
-        _prune_runs(home, before, console, dry_run)
+        _prune_runs(home, _told_of(home, before), console, dry_run)
         if answers and dry_run:
             _tell_answers(list(spent(tools or Tools.at(home), before)), [], console, dry_run)
         elif answers:
@@ -43,9 +44,21 @@ def prune(home: Home, age: timedelta, *, answers: bool, dry_run: bool, tools: To
         console.print("Nothing was deleted (--dry-run).")
 
 
+def _told_of(home: Home, before: datetime) -> datetime:
+    """A time no later than `before` up to which the alerts have read all runs; a day at most is left to them."""
+    if not home.state.is_file():
+        return before
+    with outbox.opened(home.state) as connection:
+        read = progress.read_until(connection)
+    if read is None:
+        return before
+    day_ago = datetime.now(UTC) - timedelta(seconds=progress.FIRST_LOOK_SECONDS)
+    return min(before, max(day_ago, datetime.fromtimestamp(read, UTC)))
+
+
 def _prune_runs(home: Home, before: datetime, console: Console, dry_run: bool) -> None:
     with open_instance(home) as instance:
-        history = History(instance, home.path / "locks" / "prune.runs")
+        history = OldRuns(instance, home.path / "locks" / "prune.runs")
         taken, old = _disk(home.dagster), history.old(before)
         _tell_runs(old, console, dry_run)
         if dry_run:

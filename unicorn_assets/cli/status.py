@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter, defaultdict
+from itertools import chain
 from typing import get_args
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from unicorn_assets.cli import alerts
 from unicorn_assets.cli.run import released
 from unicorn_assets.cli.shards import shard_table
 from unicorn_assets.home import Home
@@ -35,7 +37,8 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
-    for line in (*_reasons(found), *shard_table(found, every=every_shard), _latest(home, tools)):
+    sections = (_reasons(found), shard_table(found, every=every_shard), alerts.lines(home), [_latest(home, tools)])
+    for line in chain.from_iterable(sections):
         console.print(line, markup=False, soft_wrap=True)
 
 

@@ -2,8 +2,9 @@
 
 import dagster as dg
 
-from unicorn_assets.defs import captions, datasets, dialogs, embeddings, seeds
+from unicorn_assets.defs import alerts, automation, captions, datasets, dialogs, embeddings, seeds
 from unicorn_assets.defs.partitions import shard_partitions
+from unicorn_assets.execution.executor import lane_executor
 from unicorn_assets.stages.tools import Tools
 
 
@@ -18,6 +19,8 @@ def build(tools: Tools) -> dg.Definitions:
     return dg.Definitions(
         assets=[asset for module in modules for asset in module.assets(partitions)],
         resources={"tools": dg.ResourceDefinition.hardcoded_resource(tools)},
-        # One process a run keeps the encoder loaded over the whole chain of a shard.
-        executor=dg.in_process_executor,
+        executor=lane_executor(tools.home),
+        jobs=automation.jobs(),
+        schedules=automation.schedules(tools),
+        sensors=[alerts.sensor(tools.home)],
     )

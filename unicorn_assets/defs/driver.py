@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.defs.build import build
+from unicorn_assets.execution.runs import reap, this_process
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets.stages.release import RELEASE
@@ -43,6 +44,7 @@ class Driver:
     def __init__(self, tools: Tools, instance: dg.DagsterInstance) -> None:
         self._tools, self._instance = tools, instance
         self._job = build(tools).resolve_implicit_global_asset_job_def()
+        reap(instance)  # a run that was killed may hold places in the pools
 
     def sources(self, *, refit: bool = False) -> list[Failure]:
         """Materializes what stands upstream of the shards."""
@@ -63,7 +65,7 @@ class Driver:
             partition_key=shard,
             instance=self._instance,
             raise_on_error=False,
-            tags={"unicorn/home": str(self._tools.home.path)},
+            tags={"unicorn/home": str(self._tools.home.path)} | this_process(),
         )
         return [
             Failure(event.step_key or "", shard or ALL, self._why(event, shard or ALL), result.run_id)

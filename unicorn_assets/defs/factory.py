@@ -9,6 +9,7 @@ import dagster as dg
 
 from unicorn_assets.defs.metadata import metadata
 from unicorn_assets.errors import CheckError, UnicornError
+from unicorn_assets.execution import heartbeat, tags
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages import runner
@@ -17,6 +18,8 @@ from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets.stages.tools import Tools
 
 OWNERS = ["team:data"]
+RETRIES = dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL)
+"""For steps whose worker died or hung, and for errors that may pass; one that a person must mend is not retried."""
 LOG_SECONDS = 10.0
 
 
@@ -58,6 +61,9 @@ def stage_asset(
         output_required=False,
         code_version=str(stage.version),
         required_resource_keys={"tools"},
+        op_tags={tags.LANE: stage.lane, tags.TIMEOUT: str(stage.timeout_seconds)},
+        pool=tags.GPU_POOL if stage.lane == "gpu" else None,
+        retry_policy=RETRIES,
     )
     def step(
         context: dg.AssetExecutionContext, config: StepConfig
@@ -149,6 +155,7 @@ class _Progress:
     def __call__(self, done: int, total: int | None) -> None:
         if self._tools.listener is not None:
             self._tools.listener(*self._where, done, total)
+        heartbeat.beat()
         now = time.monotonic()
         if now - self._last < LOG_SECONDS:
             return

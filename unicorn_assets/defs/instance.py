@@ -12,6 +12,7 @@ import dagster as dg
 import yaml
 
 from unicorn_assets.execution import postgres
+from unicorn_assets.execution.internals import NOOP_COMPUTE_LOGS
 from unicorn_assets.home import Home
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.locks import locked
@@ -28,6 +29,19 @@ CONFIG: dict[str, Any] = {
     "nux": {"enabled": False},
     # The framework's own debug lines drown the one summary line a shard.
     "python_logs": {"python_log_level": "INFO"},
+    # Knows whether a run's process lives, so that the monitoring below sees one that was killed.
+    "run_launcher": {"module": "unicorn_assets.execution.launcher", "class": "WatchedLauncher"},
+    "run_monitoring": {
+        "enabled": True,
+        "poll_interval_seconds": 10,
+        "start_timeout_seconds": 180,
+        "cancel_timeout_seconds": 30,
+        # Without it a run that was killed keeps its place in the pool for ever.
+        "free_slots_after_run_end_seconds": 10,
+    },
+    # Of a run whose process died. A step that fails has retries of its own, and then the schedule's tries.
+    "run_retries": {"enabled": True, "max_retries": 3, "retry_on_asset_or_op_failure": False},
+    "concurrency": {"runs": {"max_concurrent_runs": 4}, "pools": {"granularity": "op"}},
 }
 
 EXECUTION = "unicorn_assets.execution"
@@ -77,7 +91,6 @@ def _command_config(folder: Path) -> dict[str, Any]:
     No copy of the output is kept, which would cost two child processes a step: a command's output is its own.
     """
     history, module = folder / "history", f"{EXECUTION}.storage"
-    quiet = {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
     storage: dict[str, Any] = {
         "run_storage": {"module": module, "class": "KeptEngine", "config": {"base_dir": f"{history}/"}},
         "event_log_storage": {"module": module, "class": "KeptEngines", "config": {"base_dir": f"{history}/runs/"}},
@@ -85,7 +98,7 @@ def _command_config(folder: Path) -> dict[str, Any]:
     if _asked_for_postgres():
         config = POSTGRES_STORAGE["config"] | {"keep_connections": True}
         storage = {"storage": {"custom": POSTGRES_STORAGE | {"config": config}}}
-    return CONFIG | {"compute_logs": quiet} | storage
+    return CONFIG | {"compute_logs": NOOP_COMPUTE_LOGS} | storage
 
 
 def quiet_telemetry() -> None:

@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.local_compute_log_manager import LocalComputeLogManager
-from dagster._core.storage.root import LocalArtifactStorage
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
 from unicorn_assets.errors import StorageError
 from unicorn_assets.execution import postgres
+from unicorn_assets.execution.internals import DagsterSqliteStorage, LocalArtifactStorage, LocalComputeLogManager
 from unicorn_assets.home import Home
 from unicorn_assets.lake.locks import locked
 

@@ -39,6 +39,21 @@ def locked(path: Path, *, what: str, wait_seconds: float) -> Iterator[None]:
         os.close(descriptor)
 
 
+def held(path: Path) -> bool:
+    """Whether somebody holds the lock file `path`. Looking may make one who takes it at that moment try again."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _acquire(descriptor: int, path: Path, what: str, wait_seconds: float) -> None:
     deadline = time.monotonic() + wait_seconds
     while True:

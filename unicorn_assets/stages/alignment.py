@@ -133,5 +133,6 @@ MODALITY_ALIGNMENT = Stage(
     checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.ENOUGH_SAMPLES),
     sharded=False,
     lane="gpu",
+    timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
     frozen=True,
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -117,6 +117,7 @@ class Stage:
         checks: what must hold.
         sharded: whether it has a partition per shard.
         lane: where it wants to run.
+        timeout_seconds: without a sign of progress for so long it hangs.
         frozen: whether what stands is kept when the inputs change, until it is made again on request.
         intact: what is wrong with output outside the lake, None if nothing.
     """
@@ -129,7 +130,8 @@ class Stage:
     schema: pa.Schema | None
     checks: tuple[CheckSpec, ...]
     sharded: bool = True
-    lane: str = "cpu"
+    lane: Literal["cpu", "gpu"] = "cpu"
+    timeout_seconds: float = 1800.0
     frozen: bool = False
     intact: Callable[[Tools, Sidecar], str | None] = lambda tools, sidecar: None
 

@@ -86,6 +86,7 @@ EXPANDED_CAPTIONS = Stage(
     ),
     checks=checks.ROWS,
     lane="gpu",
+    timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
 )
 
 

@@ -115,4 +115,5 @@ INSTRUCTION_DIALOGS = Stage(
     ),
     checks=(*checks.ROWS, checks.CAPTIONS_PRESENT),
     lane="gpu",
+    timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
 )

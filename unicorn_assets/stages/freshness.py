@@ -44,15 +44,20 @@ def states(tools: Tools, graph: Mapping[str, Stage]) -> Iterator[State]:
     for stage in graph.values():
         if not stage.sharded and any(graph[name].sharded for name in stage.inputs):
             continue
-        try:
-            fields = stage.fields(tools) | {"version": stage.version}
-        except SeedError as error:
-            fields = {"unreadable": error.what}
+        fields = decided(stage, tools)
         for shard in stage.shards(tools.recipe):
             above = [known[name, shard if graph[name].sharded else ALL] for name in stage.inputs]
             state = _state(stage, tools, shard, fields, above)
             known[stage.name, shard] = state
             yield state
+
+
+def decided(stage: Stage, tools: Tools) -> dict[str, Any]:
+    """What decides a stage's rows beside its inputs; where its seeds cannot be read, that."""
+    try:
+        return stage.fields(tools) | {"version": stage.version}
+    except SeedError as error:
+        return {"unreadable": error.what}
 
 
 def _state(stage: Stage, tools: Tools, shard: str, fields: dict[str, Any], above: list[State]) -> State:

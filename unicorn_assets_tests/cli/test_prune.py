@@ -1,16 +1,19 @@
 """`unicorn prune`: old runs go from storage and disk, what the UI stands on stays, and so does all that was made."""
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
 
+from unicorn_assets import state
+from unicorn_assets.alerts import outbox, progress
 from unicorn_assets.cli.main import main
 from unicorn_assets.cli.prune import prune
 from unicorn_assets.defs import instance
 from unicorn_assets.engines.store import AnswerStore, size
 from unicorn_assets.errors import BusyError
-from unicorn_assets.execution import history, postgres
+from unicorn_assets.execution import old_runs, postgres
 from unicorn_assets.identity import shard_names
 from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets_tests.conftest import data_files, materialize, run
@@ -98,7 +101,7 @@ def test_old_runs_go_for_good_and_what_the_ui_shows_stays(home, recipe, storage,
         events = opened.event_log_storage
         with events.index_connection() as connection:
             for table in ("event_logs", "asset_check_executions"):
-                ids = set(connection.execute(history.text(f"SELECT DISTINCT run_id FROM {table}")).scalars())
+                ids = set(connection.execute(old_runs.text(f"SELECT DISTINCT run_id FROM {table}")).scalars())
                 assert not ids & first, table
     capsys.readouterr()
     prune(home, NOW, answers=False, dry_run=False)
@@ -112,7 +115,7 @@ def test_a_prune_that_was_cut_short_is_ended_by_the_next(home, recipe, monkeypat
     first = set(statuses(home))
     assert run(home, recipe) == 0
     second = set(statuses(home)) - first
-    real, calls = history.History._remove_files, []
+    real, calls = old_runs.OldRuns._remove_files, []
 
     def dying(self, run_id):
         calls.append(run_id)
@@ -121,7 +124,7 @@ def test_a_prune_that_was_cut_short_is_ended_by_the_next(home, recipe, monkeypat
         real(self, run_id)
 
     with monkeypatch.context() as patch:
-        patch.setattr(history.History, "_remove_files", dying)
+        patch.setattr(old_runs.OldRuns, "_remove_files", dying)
         with pytest.raises(KeyboardInterrupt):
             prune(home, NOW, answers=False, dry_run=False)
     assert calls[2] in run_files(home)  # deleted from the storage, but not from the disk
@@ -137,11 +140,25 @@ def test_runs_of_a_backfill_stay_until_it_is_finished(home, recipe, monkeypatch)
     with instance.open_instance(home) as opened:
         old = opened.get_runs()[0].run_id
         opened.add_run_tags(old, {"dagster/backfill": "mine"})
-        found = history.History(opened, home.path / "begun")
-        monkeypatch.setattr(history.History, "_newest", lambda self: set())
-        monkeypatch.setattr(history.History, "_unfinished_backfills", lambda self: {"mine"})
+        found = old_runs.OldRuns(opened, home.path / "begun")
+        monkeypatch.setattr(old_runs.OldRuns, "_newest", lambda self: set())
+        monkeypatch.setattr(old_runs.OldRuns, "_unfinished_backfills", lambda self: {"mine"})
         assert found.old(datetime.now(UTC)).in_backfill == 1
         assert old not in found.old(datetime.now(UTC)).gone
+
+
+def test_runs_that_the_alerts_have_not_read_yet_stay_for_a_day(home, recipe, monkeypatch):
+    monkeypatch.delenv(postgres.VARIABLE, raising=False)
+    assert run(home, recipe) == 0
+    assert run(home, recipe) == 0
+    with outbox.opened(home.state) as connection:
+        progress.mark(connection, time.time())  # a day ago: none of these runs has been read
+    prune(home, NOW, answers=False, dry_run=False)
+    assert len(statuses(home)) == 10
+    with outbox.opened(home.state) as connection, state.transaction(connection):
+        progress.advance(connection, time.time())
+    prune(home, NOW, answers=False, dry_run=False)
+    assert len(statuses(home)) == 5
 
 
 def asked_again(home, recipe):

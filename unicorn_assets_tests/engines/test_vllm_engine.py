@@ -9,8 +9,8 @@ import pytest
 
 from unicorn_assets.engines.base import REFUSED
 from unicorn_assets.engines.vllm import recovery
-from unicorn_assets.engines.vllm.processes import Process
 from unicorn_assets.errors import EngineDownError, EngineError
+from unicorn_assets.processes import Process
 from unicorn_assets_tests.engines.fake_vllm import POISON
 from unicorn_assets_tests.engines.store_answers import PROCESSES
 from unicorn_assets_tests.engines.vllm_servers import Fakes, ask_and_tell, asked, rows, until

@@ -19,12 +19,13 @@ from unicorn_assets.engines.vllm import guard, health, leases, tenant
 from unicorn_assets.engines.vllm.causes import explained
 from unicorn_assets.engines.vllm.group import Group, State
 from unicorn_assets.engines.vllm.plan import Plan
-from unicorn_assets.engines.vllm.processes import MARK, Process, clear, marked
+from unicorn_assets.engines.vllm.processes import MARK, clear, marked
 from unicorn_assets.engines.vllm.server import reserved_port
 from unicorn_assets.engines.vllm.suspects import Asked, Suspects
 from unicorn_assets.engines.vllm.tenant import Tenant
 from unicorn_assets.engines.vllm.turns import Turns
 from unicorn_assets.errors import EngineError
+from unicorn_assets.processes import Process
 from unicorn_assets.settings import Settings
 from unicorn_assets_tests.engines.store_answers import PROCESSES
 from unicorn_assets_tests.engines.vllm_servers import rows, until

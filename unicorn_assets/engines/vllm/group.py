@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from unicorn_assets.engines.vllm.processes import Process
 from unicorn_assets.lake.files import write_whole
+from unicorn_assets.processes import Process
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ import time
 from unicorn_assets.engines.vllm import causes, guard, health
 from unicorn_assets.engines.vllm.group import Group
 from unicorn_assets.engines.vllm.plan import Plan
-from unicorn_assets.engines.vllm.processes import Process, clear
+from unicorn_assets.engines.vllm.processes import clear
+from unicorn_assets.processes import Process
 
 LARGEST_LOG = 64 << 20
 """Bytes from which on a start begins a new log; the one before is kept beside it."""

@@ -18,10 +18,11 @@ from unicorn_assets.engines.vllm.group import Group, State
 from unicorn_assets.engines.vllm.health import Watch
 from unicorn_assets.engines.vllm.leases import Wish, held_leases
 from unicorn_assets.engines.vllm.plan import Plan
-from unicorn_assets.engines.vllm.processes import Process, clear
+from unicorn_assets.engines.vllm.processes import clear
 from unicorn_assets.engines.vllm.server import Server
 from unicorn_assets.errors import BusyError
 from unicorn_assets.lake.locks import locked
+from unicorn_assets.processes import Process
 
 POLL_SECONDS = 0.2
 LOCK_WAIT_SECONDS = 2.0

@@ -1,8 +1,6 @@
 """A lease from its holder's side: waiting until the server stands, and noticing when it no longer does."""
 
-import fcntl
 import logging
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +11,7 @@ from unicorn_assets.engines.vllm.health import is_ready
 from unicorn_assets.engines.vllm.leases import Lease, has_turn, held_leases, take
 from unicorn_assets.engines.vllm.plan import Plan
 from unicorn_assets.errors import EngineDownError, EngineError
+from unicorn_assets.lake.locks import held
 
 POLL_SECONDS = 0.1
 LOG_SECONDS = 10.0
@@ -86,18 +85,7 @@ class Tenant:
         return False
 
     def _is_supervised(self) -> bool:
-        """Whether somebody holds the supervisor's lock."""
-        try:
-            descriptor = os.open(self.group.lock, os.O_RDONLY)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return held(self.group.lock)
 
     def _spawn(self) -> None:
         """Starts a supervisor; where another process does so at this moment, one of the two ends at once."""

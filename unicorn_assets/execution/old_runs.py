@@ -14,13 +14,19 @@ from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
-from dagster._core.execution.backfill import BULK_ACTION_TERMINAL_STATUSES, BulkActionsFilter, BulkActionStatus
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
-from dagster._core.storage.tags import BACKFILL_ID_TAG
 from sqlalchemy import func, select, text
 
+from unicorn_assets.execution.internals import (
+    BACKFILL_ID_TAG,
+    BULK_ACTION_TERMINAL_STATUSES,
+    INDEX_SHARD_NAME,
+    AssetCheckExecutionsTable,
+    BulkActionsFilter,
+    BulkActionStatus,
+    SqlEventLogStorage,
+    SqlEventLogStorageTable,
+    SqliteEventLogStorage,
+)
 from unicorn_assets.lake.files import write_whole
 
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
@@ -49,8 +55,8 @@ class Old:
     in_backfill: int
 
 
-class History:
-    """The history of an instance.
+class OldRuns:
+    """What has grown old in the history of an instance.
 
     Args:
         instance: the instance.

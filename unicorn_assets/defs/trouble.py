@@ -1,0 +1,115 @@
+"""What Dagster's events say, as alerts: evaluations of checks, and why runs failed.
+
+A run that failed because of a blocking check alone gives no alert of its own: that of the check says that the run stops
+there.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dagster as dg
+
+from unicorn_assets.alerts.alert import Alert
+from unicorn_assets.lake.sidecar import Severity
+from unicorn_assets.stages.graph import GRAPH
+
+PARTITION = "dagster/partition"
+CHECK_ERRORS = ("DagsterAssetCheckFailedError", "CheckError")
+"""Kinds of errors that stand for a failed check: Dagster's own, and that of a check that must hold before a stage."""
+
+_RULES = {(stage.name, check.name): check.description for stage in GRAPH.values() for check in stage.checks}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """An evaluation of a check: whether it passed, and the alert that it gives if it did not."""
+
+    passed: bool
+    alert: Alert
+
+
+def evaluated(record: Any, run: dg.DagsterRun) -> Evaluated:
+    """What an ASSET_CHECK_EVALUATION says.
+
+    Args:
+        record: the event, with its storage id.
+        run: the run that it stands in.
+    """
+    found: dg.AssetCheckEvaluation = record.event_log_entry.dagster_event.event_specific_data
+    asset = found.asset_key.to_user_string()
+    severity: Severity = "WARN" if found.severity == dg.AssetCheckSeverity.WARN else "ERROR"
+    rule = found.description or _RULES.get((asset, found.check_name), "")
+    stops = "It blocks: what stands below it is not made in this run." if found.blocking and severity == "ERROR" else ""
+    alert = Alert(
+        id=f"{run.run_id}:{record.storage_id}",
+        kind="check_failed",
+        severity=severity,
+        asset=asset,
+        shard=found.partition or run.tags.get(PARTITION, ""),
+        check=found.check_name,
+        what=" ".join(part for part in (f"Check {found.check_name} failed: {rule}".rstrip(" :"), stops) if part),
+        when=record.event_log_entry.timestamp,
+        figures={name: _plain(value) for name, value in found.metadata.items()},
+        run_id=run.run_id,
+    )
+    return Evaluated(found.passed, alert)
+
+
+def _plain(value: dg.MetadataValue[Any]) -> Any:
+    found = value.value
+    return found if found is None or isinstance(found, str | int | float | bool | dict | list) else str(found)
+
+
+def run_failures(records: Sequence[Any], run: dg.DagsterRun) -> Iterator[Alert]:
+    """An alert for each step that failed otherwise than by a check; or one for a run that failed outside of its steps.
+
+    Args:
+        records: the run's STEP_FAILURE and RUN_FAILURE events.
+        run: the run.
+    """
+    steps = [record for record in records if record.event_log_entry.dagster_event.is_step_failure]
+    for record in steps:
+        event = record.event_log_entry.dagster_event
+        failure = event.step_failure_data
+        if not _by_check(failure.error):
+            said = failure.user_failure_data.description if failure.user_failure_data is not None else None
+            why = _first_line(said or _root(failure.error))
+            yield _failure(record, run, event.step_key or "", f"Step {event.step_key} failed: {why}")
+    if not steps and records:
+        event = records[-1].event_log_entry.dagster_event
+        error = event.job_failure_data.error
+        why = _first_line(_root(error) if error is not None else event.message or "no reason was given")
+        yield _failure(records[-1], run, "", f"The run failed outside of its steps: {why}")
+
+
+def _failure(record: Any, run: dg.DagsterRun, asset: str, what: str) -> Alert:
+    return Alert(
+        id=f"{run.run_id}:failed:{asset}",
+        kind="run_failed",
+        severity="ERROR",
+        asset=asset,
+        shard=run.tags.get(PARTITION, ""),
+        what=what,
+        when=record.event_log_entry.timestamp,
+        run_id=run.run_id,
+    )
+
+
+def _by_check(error: Any) -> bool:
+    while error is not None:
+        if error.cls_name in CHECK_ERRORS:
+            return True
+        error = error.cause
+    return False
+
+
+def _root(error: Any) -> str:
+    """The message of the error that began it all."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return str(error.message) if error is not None else "no reason was given"
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "no reason was given")

@@ -1,0 +1,101 @@
+"""What is due to be made, and why: sources first, then shards, then the release. Decides; starts nothing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from unicorn_assets.lake.fingerprint import digest, fingerprint
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.stages import freshness
+from unicorn_assets.stages.freshness import State
+from unicorn_assets.stages.release import RELEASE, UPSTREAM
+from unicorn_assets.stages.runner import standing
+from unicorn_assets.stages.tools import Tools
+
+NEVER = ""
+"""When a shard was made last that has not been made yet: before all others."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """One partition that is not as it should be.
+
+    Args:
+        shard: the shard, `all` for what has no shards.
+        stage: the first stage that is not fresh.
+        why: what is the matter with it.
+        since: when its oldest stage was made, in ISO 8601; NEVER where one has not been made.
+        wanted: names what would come out; another one starts a new count of tries.
+    """
+
+    shard: str
+    stage: str
+    why: str
+    since: str
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """All that is due.
+
+    Args:
+        sources: what stands upstream of the shards, None if that is fresh.
+        shards: those that are not fresh, oldest first.
+        release: the release, None where it is fresh or has to wait for shards.
+    """
+
+    sources: Due | None
+    shards: Sequence[Due]
+    release: Due | None
+
+
+def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
+    """Sorts out what is due from the state of every shard of every stage, as `freshness.states` gives them.
+
+    Raises:
+        UnicornError: the release cannot be judged.
+    """
+    wrong: dict[str, State] = {}
+    made: dict[str, str] = {}
+    for state in states:
+        if state.condition != "fresh":
+            wrong.setdefault(state.shard, state)
+        if state.condition != "failed":
+            when = state.sidecar.run.started if state.sidecar is not None else NEVER
+            made[state.shard] = min(made.get(state.shard, when), when)
+    recipe = _decided(tools)
+
+    def due(shard: str) -> Due:
+        state = wrong[shard]
+        why = f"{state.stage} is {state.condition}: {state.why}"
+        return Due(shard, state.stage, why, made.get(shard, NEVER), digest([recipe, _inputs(tools, shard)]))
+
+    shards = sorted((due(shard) for shard in wrong if shard != ALL), key=lambda one: (one.since, one.shard))
+    sources = due(ALL) if ALL in wrong else None
+    return Backlog(sources, shards, None if wrong else _release(tools))
+
+
+def _decided(tools: Tools) -> str:
+    """What the recipe and the code decide, as one word."""
+    return digest({name: freshness.decided(stage, tools) for name, stage in UPSTREAM.items()})
+
+
+def _inputs(tools: Tools, shard: str) -> list[str]:
+    """What the sources have for a shard."""
+    found = (tools.home.lake.sidecar(name, ALL) for name, stage in UPSTREAM.items() if not stage.sharded)
+    return [one.produced_for(shard) for one in found if one is not None]
+
+
+def _release(tools: Tools) -> Due | None:
+    """The release, if it does not hold just what stands now. To be called where every shard is fresh."""
+    found, problem = standing(RELEASE, tools, ALL)
+    wanted = fingerprint(RELEASE.name, freshness.decided(RELEASE, tools), {})
+    if found is not None and found.fingerprint == wanted and not found.blocked_by:
+        return None
+    if found is None:
+        why = problem or "not made yet"
+    else:
+        why = "its check failed" if found.blocked_by else "shards have been made anew"
+    return Due(
+        ALL, RELEASE.name, f"{RELEASE.name} is stale: {why}", found.run.started if found is not None else NEVER, wanted
+    )
