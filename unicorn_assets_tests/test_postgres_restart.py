@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from unicorn_assets import settings
 from unicorn_assets.execution import postgres
 from unicorn_assets.identity import shard_names
 from unicorn_assets.recipe import CHECKOUT
@@ -38,6 +39,7 @@ def test_a_backfill_goes_on_over_restarts_of_postgres(home, recipe):
     shards = shard_names(recipe.shards)
     home.prepare()
     home.adopt(recipe)
+    settings.update(home.path, "schedule", on=False)  # no runs but ours
     with cluster() as server:
         env = {postgres.VARIABLE: server.database("dagster")}
         with served(home, env=env) as ui:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from unicorn_assets import settings
 from unicorn_assets.recipe import CHECKOUT
 from unicorn_assets_tests.serving import LOOPBACK, served
 
@@ -13,6 +14,7 @@ TELEMETRY = {"logs", ".logs_queue"}
 def test_history_survives_a_restart_in_whatever_way(home, recipe):
     home.prepare()
     home.adopt(recipe)
+    settings.update(home.path, "schedule", on=False)  # no runs but ours
     before = {path.name for path in CHECKOUT.iterdir()} | TELEMETRY
     made: set[str] = set()
     for how in ("dg", "dagster", "webserver", "unicorn"):

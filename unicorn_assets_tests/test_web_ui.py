@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from unicorn_assets import settings
 from unicorn_assets_tests.serving import BIN, LOOPBACK, served
 
 GRAPH_QUERY = "{ assetNodes { assetKey { path } groupName description kinds owners { __typename } } }"
@@ -27,6 +28,7 @@ def prune_until_gone(ui, home, run_id):
 def test_web_ui_from_graph_to_a_materialized_shard_and_over_a_restart(home, recipe):
     home.prepare()
     home.adopt(recipe)
+    settings.update(home.path, "schedule", on=False)  # no runs but ours
     with served(home) as ui:
         listening = ui.listening()
         assert ui.port in set().union(*listening.values())
