@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from unicorn_assets.defs import instance
 from unicorn_assets.home import Home
 from unicorn_assets.recipe import CHECKOUT
 
@@ -27,6 +28,7 @@ LOOPBACK = {"0100007F", "00000000000000000000000001000000"}
 """127.0.0.1 and ::1 as the kernel's tables have them."""
 
 NODES = "{ assetNodes { assetKey { path } } }"
+LOCATIONS = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name } } } }"
 LAUNCH = """
 mutation($selection: [AssetKeyInput!], $tags: [ExecutionTag!]) {
   launchRun(executionParams: {
@@ -192,8 +194,11 @@ def _socket_inodes(pid: int) -> Iterator[str]:
 
 
 def commands(home: Home, port: int, how: str) -> tuple[Path, dict[str, str], list[list[str]]]:
-    """Folder, environment and command lines of a way to start: `unicorn`, `dg`, `dagster` or `webserver`."""
+    """Folder, environment and command lines of a way to start, as `served` names them."""
     listen = ["--port", str(port)]
+    if how.startswith("module:"):  # jobs of a test's own, on the instance of HOME
+        environment = {"UNICORN_HOME": str(home.path), "DAGSTER_HOME": str(instance.prepare(home))}
+        return home.path, environment, [[f"{BIN}/dagster", "dev", "-m", how.removeprefix("module:"), *listen]]
     if how == "unicorn":
         return home.path.parent, {}, [[f"{BIN}/unicorn", "dev", "--home", str(home.path), *listen]]
     at_home = {"UNICORN_HOME": str(home.path)}
@@ -212,7 +217,8 @@ def served(
     Args:
         home: HOME; with a recipe in it, unless the demo is wanted.
         port: where the web UI listens; a free port if None.
-        how: `unicorn` (our command), `dg` or `dagster` (`dev`, from the checkout's root), `webserver` (and daemon).
+        how: `unicorn` (our command), `dg` or `dagster` (`dev`, from the checkout's root), `webserver` (and daemon),
+            or `module:NAME` for the definitions of a module, which may be without assets.
         env: more for the environment of all processes.
     """
     port = port or free_port()
@@ -221,7 +227,7 @@ def served(
     mark = uuid.uuid4().hex
     everything = inherited | own | dict(env or {}) | {MARK: mark}
     home.path.parent.mkdir(parents=True, exist_ok=True)
-    deployment = Served(port, home.path.parent / f"{how}.log", mark)
+    deployment = Served(port, home.path.parent / f"{how.replace(':', '-')}.log", mark)
     with deployment.log.open("ab") as log:
         try:
             for line in lines:
@@ -229,17 +235,18 @@ def served(
                     line, cwd=folder, env=everything, stdout=log, stderr=log, start_new_session=True
                 )
                 deployment.started.append(process)
-            _wait_ready(deployment)
+            _wait_ready(deployment, LOCATIONS if how.startswith("module:") else NODES)
             yield deployment
         finally:
             deployment.stop()
 
 
-def _wait_ready(deployment: Served, timeout: float = 180) -> None:
+def _wait_ready(deployment: Served, query: str, timeout: float = 180) -> None:
     deadline = time.monotonic() + timeout
     while True:
         try:
-            if deployment.ask(NODES)["assetNodes"]:
+            found = deployment.ask(query)
+            if found.get("assetNodes") or found.get("repositoriesOrError", {}).get("nodes"):
                 return
         except OSError:
             pass

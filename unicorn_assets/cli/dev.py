@@ -7,6 +7,7 @@ import sys
 from unicorn_assets.defs import instance
 from unicorn_assets.errors import BusyError
 from unicorn_assets.home import Home
+from unicorn_assets.lake.locks import keep
 
 
 def dev(home: Home, host: str, port: int) -> None:
@@ -18,6 +19,8 @@ def dev(home: Home, host: str, port: int) -> None:
     home.prepare()
     folder = instance.prepare(home)
     _refuse_taken(host, port)
+    # Two daemons on one HOME would request everything twice; and the lanes' workers end when this lock is free again.
+    keep(home.path / "locks" / "dev", what=f"the web UI of HOME {home.path}")
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["UNICORN_HOME"] = str(home.path)
     # Not the checkout, whose own dagster.yaml would be warned about.

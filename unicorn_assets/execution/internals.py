@@ -38,7 +38,7 @@ from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 from dagster._grpc.types import ExecuteStepArgs
-from dagster._serdes import deserialize_value, serialize_value
+from dagster._serdes import ConfigurableClassData, deserialize_value, serialize_value
 from dagster._utils.interrupts import capture_interrupts
 
 NOOP_COMPUTE_LOGS = {
@@ -59,6 +59,7 @@ __all__ = [
     "BulkActionsFilter",
     "CheckRunHealthResult",
     "CheckStepHealthResult",
+    "ConfigurableClassData",
     "DagsterEvent",
     "DagsterExecutionInterruptedError",
     "DagsterSqliteStorage",

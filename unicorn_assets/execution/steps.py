@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from pathlib import Path
 from typing import Literal
 
 from dagster import DagsterInstance
@@ -16,6 +17,7 @@ from unicorn_assets.execution.internals import (
     execute_step_body,
     serialize_value,
 )
+from unicorn_assets.execution.storage import kept
 
 Ending = Literal["recorded", "interrupted", "unrecorded"]
 """Whether the step's end stands in the run's log; an interrupted one's may or may not."""
@@ -26,9 +28,14 @@ log = logging.getLogger(__name__)
 
 
 class Steps:
-    """Executes steps, one at a time, in the main thread: only there can dagster interrupt them."""
+    """Executes steps, one at a time, in the main thread: only there can dagster interrupt them.
 
-    def __init__(self) -> None:
+    Args:
+        folder: HOME/dagster.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._instances: OrderedDict[str, DagsterInstance] = OrderedDict()
 
     def execute(self, arguments: str) -> Ending:
@@ -62,7 +69,11 @@ class Steps:
     def _instance(self, reference: InstanceRef | None) -> DagsterInstance:
         key = serialize_value(reference) if reference is not None else ""
         if key not in self._instances:
-            made = DagsterInstance.from_ref(reference) if reference is not None else DagsterInstance.get()
+            made = (
+                DagsterInstance.from_ref(kept(reference, self._folder))
+                if reference is not None
+                else DagsterInstance.get()
+            )
             self._instances[key] = made
             while len(self._instances) > KEPT_INSTANCES:
                 self._instances.popitem(last=False)[1].dispose()

@@ -1,4 +1,4 @@
-"""Dagster's SQLite storage with its engines kept, for runs in a command's own process.
+"""Dagster's SQLite storage with its engines kept, for processes that store event after event.
 
 Dagster makes a SQLAlchemy engine for every access, and with it an empty cache of compiled statements: a good part of
 what storing an event costs. The files are the same, so the web UI reads them with Dagster's own classes.
@@ -7,14 +7,19 @@ what storing an event costs. The files are the same, so the web UI reads them wi
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import yaml
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import NullPool, QueuePool
 
 from unicorn_assets.execution.internals import (
     INDEX_SHARD_NAME,
     SQLITE_BUSY_TIMEOUT_SECONDS,
+    ConfigurableClassData,
+    DagsterSqliteStorage,
+    InstanceRef,
     SqliteEventLogStorage,
     SqliteRunStorage,
 )
@@ -86,6 +91,41 @@ class KeptEngine(SqliteRunStorage):
         """Closes the engine."""
         self._engine.dispose()
         super().dispose()
+
+
+class KeptStorage(DagsterSqliteStorage):
+    """All of Dagster's SQLite storage; runs and events with their engines kept."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._run_storage = KeptEngine.from_local(f"{base_dir}/history/")
+        self._event_log_storage = KeptEngines(f"{base_dir}/history/runs/")
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> "KeptStorage":
+        """The storage of a `dagster.yaml`."""
+        return cls(inst_data=inst_data, **config_value)
+
+
+def kept(reference: InstanceRef, folder: Path) -> InstanceRef:
+    """The same instance, for a process that stores event after event: what can be kept open is.
+
+    Args:
+        reference: the instance.
+        folder: HOME/dagster.
+    """
+    data = reference.storage_data
+    if data is None:
+        return reference
+    if data.class_name == "PostgresStorage":
+        config = yaml.safe_load(data.config_yaml) | {"keep_connections": True}
+        return reference._replace(storage_data=data._replace(config_yaml=yaml.safe_dump(config)))
+    if data.class_name in ("DagsterSqliteStorage", "HomeStorage"):
+        # Its place in HOME, if it names none.
+        config = {"base_dir": str(folder)} | yaml.safe_load(data.config_yaml)
+        ours = ConfigurableClassData(KeptStorage.__module__, KeptStorage.__name__, yaml.safe_dump(config))
+        return reference._replace(storage_data=ours)
+    return reference
 
 
 def _engine(address: str, *, keep_connection: bool) -> Engine:

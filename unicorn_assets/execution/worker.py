@@ -67,7 +67,7 @@ class Worker:
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
         from unicorn_assets.execution.steps import Steps  # takes a second; whoever has been accepted may wait for it
 
-        steps = Steps()
+        steps = Steps(self._slot.home / "dagster")
         try:
             while (job := self._next()) is not None:
                 try:

@@ -39,6 +39,22 @@ def locked(path: Path, *, what: str, wait_seconds: float) -> Iterator[None]:
         os.close(descriptor)
 
 
+def keep(path: Path, *, what: str) -> None:
+    """Takes the lock file `path` for as long as this process lives, also as another program that it becomes by exec.
+
+    Raises:
+        BusyError: another process holds it; names its process id.
+        LakeError: the lock file cannot be written.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        _acquire(descriptor, path, what, 0.0)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    os.set_inheritable(descriptor, True)
+
+
 def held(path: Path) -> bool:
     """Whether somebody holds the lock file `path`. Looking may make one who takes it at that moment try again."""
     try:

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.runs import SqliteRunStorage
 
 from unicorn_assets.defs import instance
-from unicorn_assets.execution.storage import KEPT_RUNS, KeptEngine, KeptEngines
+from unicorn_assets.execution.internals import SqliteEventLogStorage, SqliteRunStorage
+from unicorn_assets.execution.storage import KEPT_RUNS, KeptEngine, KeptEngines, kept
 
 
 @dg.asset
@@ -69,3 +68,29 @@ def test_what_is_overridden_is_still_what_dagster_calls():
     source = inspect.getsource(SqliteEventLogStorage._connect)
     for used in ("_db_lock", "_initialized_dbs", "_initdb", "conn_string_for_shard"):
         assert used in source
+
+
+def test_a_worker_keeps_the_engines_of_the_same_files(prepared):
+    folder = instance.prepare(prepared)
+    with dg.DagsterInstance.from_config(str(folder)) as theirs:
+        runs(theirs, 1)
+        with dg.DagsterInstance.from_ref(kept(theirs.get_ref(), folder)) as ours:
+            assert isinstance(ours.event_log_storage, KeptEngines)
+            assert isinstance(ours.run_storage, KeptEngine)
+            assert [run.run_id for run in ours.get_runs()] == [run.run_id for run in theirs.get_runs()]
+            runs(ours, 1)
+        assert len(theirs.get_runs()) == 2
+
+
+def test_a_worker_of_the_roots_instance_file_finds_home(prepared, monkeypatch):
+    from unicorn_assets.recipe import CHECKOUT
+
+    monkeypatch.setenv("UNICORN_HOME", str(prepared.path))
+    instance.prepare(prepared)
+    with (
+        dg.DagsterInstance.from_config(str(CHECKOUT)) as theirs,
+        dg.DagsterInstance.from_ref(kept(theirs.get_ref(), prepared.dagster)) as ours,
+    ):
+        assert isinstance(ours.event_log_storage, KeptEngines)
+        runs(ours, 1)
+        assert len(theirs.get_runs()) == 1
