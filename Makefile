@@ -12,7 +12,8 @@ BIN := .venv/bin
 demo: .venv/.installed
 	$(BIN)/unicorn run --recipe demo
 
-dev: .venv/.installed
+# With UNICORN_POSTGRES_URL set, Dagster's storage is on Postgres.
+dev: .venv/.installed $(if $(value UNICORN_POSTGRES_URL),.venv/.installed-postgres)
 	$(BIN)/unicorn dev --port $(PORT)
 
 test: lint
@@ -37,6 +38,10 @@ clean:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0 $(TORCH_ARGS)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+.venv/.installed-postgres: .venv/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[postgres]'
 	touch $@
 
 .venv/.installed-dev: .venv/.installed

@@ -43,6 +43,12 @@ def mark(connection: sqlite3.Connection, now: float) -> float:
     return float(value)
 
 
+def read_until(connection: sqlite3.Connection) -> float | None:
+    """Up to which time of update all runs have been read, None where nobody ever looked."""
+    row = connection.execute("SELECT value FROM alert_marks WHERE name = ?", (_MARK,)).fetchone()
+    return float(row["value"]) if row is not None else None
+
+
 def advance(connection: sqlite3.Connection, updated: float) -> None:
     """Moves the mark forward within the caller's transaction."""
     connection.execute("UPDATE alert_marks SET value = max(value, ?) WHERE name = ?", (updated, _MARK))

@@ -2,10 +2,12 @@
 
 import os
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
+from unicorn_assets.cli.age import age
 from unicorn_assets.errors import UnicornError
 from unicorn_assets.home import Home
 
@@ -144,12 +146,13 @@ def init(path: Path, seeds: tuple[str, ...], name: str) -> None:
 
 @main.command()
 @home_option
+@click.option("--shards", "every_shard", is_flag=True, help="Show every shard, the fresh ones too.")
 @click.option("--json", "as_json", is_flag=True, help="Every shard as JSON.")
-def status(home: Home, as_json: bool) -> None:
+def status(home: Home, every_shard: bool, as_json: bool) -> None:
     """Show what stands, what is stale and why, and which checks failed."""
     from unicorn_assets.cli import status as command
 
-    command.status(home, as_json=as_json)
+    command.status(home, as_json=as_json, every_shard=every_shard)
 
 
 @main.command()
@@ -182,6 +185,20 @@ def sql(query: str | None, home: Home, as_csv: bool) -> None:
     from unicorn_assets.cli import sql as command
 
     command.sql(home, sys.stdin.read() if query is None else query, as_csv=as_csv)
+
+
+@main.command()
+@home_option
+@click.option(
+    "--older-than", default="30d", show_default=True, metavar="AGE", callback=age, help="As 90m, 12h, 30d or 2w."
+)
+@click.option("--answers", is_flag=True, help="Also drop stored answers of shards that long complete and fresh.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def prune(home: Home, older_than: timedelta, answers: bool, dry_run: bool) -> None:
+    """Drop old runs and their events; lake, releases and state are kept."""
+    from unicorn_assets.cli import prune as command
+
+    command.prune(home, older_than, answers=answers, dry_run=dry_run)
 
 
 @main.command()

@@ -1,7 +1,8 @@
-"""`unicorn status`: what stands, what is stale and why, which checks failed."""
+"""`unicorn status`: what stands, what is stale and why, which checks failed. Each section is a function of its own."""
 
 import json
 from collections import Counter, defaultdict
+from itertools import chain
 from typing import get_args
 
 import click
@@ -10,6 +11,7 @@ from rich.table import Table
 
 from unicorn_assets.cli import alerts
 from unicorn_assets.cli.run import released
+from unicorn_assets.cli.shards import shard_table
 from unicorn_assets.home import Home
 from unicorn_assets.stages.freshness import Condition, State, states
 from unicorn_assets.stages.release import UPSTREAM
@@ -19,8 +21,14 @@ CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 SHOWN_REASONS = 12
 
 
-def status(home: Home, *, as_json: bool) -> None:
-    """Prints the state of every asset, and why what is not fresh is not."""
+def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
+    """Prints the state of every asset and shard, and why what is not fresh is not.
+
+    Args:
+        home: where.
+        as_json: everything as JSON instead.
+        every_shard: a line for every shard, rather than for some of those that are not fresh.
+    """
     tools = Tools.at(home)
     found = list(states(tools, UPSTREAM))
     if as_json:
@@ -28,20 +36,31 @@ def status(home: Home, *, as_json: bool) -> None:
         return
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
+    console.print(_assets(found))
+    sections = (_reasons(found), shard_table(found, every=every_shard), alerts.lines(home), [_latest(home, tools)])
+    for line in chain.from_iterable(sections):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _assets(found: list[State]) -> Table:
+    """How many shards of each asset stand how, and their rows."""
     table = Table("asset", box=None, header_style="bold", pad_edge=False)
     for condition in CONDITIONS:
         table.add_column(condition, justify="right")
     table.add_column("rows out", justify="right")
+    by_stage: dict[str, list[State]] = defaultdict(list)
+    for state in found:
+        by_stage[state.stage].append(state)
     for stage in UPSTREAM:
-        of_stage = [state for state in found if state.stage == stage]
-        counts = Counter(state.condition for state in of_stage)
-        rows = sum(state.sidecar.rows_out for state in of_stage if state.sidecar)
+        counts = Counter(state.condition for state in by_stage[stage])
+        rows = sum(state.sidecar.rows_out for state in by_stage[stage] if state.sidecar)
         table.add_row(stage, *(str(counts[condition] or "-") for condition in CONDITIONS), f"{rows:,}")
-    console.print(table)
-    for line in [*_reasons(found), *alerts.lines(home)]:
-        console.print(line, markup=False, soft_wrap=True)
+    return table
+
+
+def _latest(home: Home, tools: Tools) -> str:
     latest = home.releases / tools.recipe.name / "latest"
-    console.print(f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}", soft_wrap=True)
+    return f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}"
 
 
 def _plain(state: State) -> dict[str, object]:
@@ -53,6 +72,8 @@ def _plain(state: State) -> dict[str, object]:
         "why": state.why,
         "fingerprint": made.fingerprint if made else None,
         "rows_out": made.rows_out if made else None,
+        "run_id": made.run.run_id if made else None,
+        "started": made.run.started if made else None,
         "failed_checks": [check.name for check in made.checks if not check.passed] if made else [],
     }
 

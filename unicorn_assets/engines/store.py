@@ -230,3 +230,25 @@ class AnswerStore(AnswerReader):
         """
         with self._lock:
             self._release()
+
+
+def size(path: Path) -> int:
+    """Bytes that a store takes on disk; 0 where there is none."""
+    return sum(file.stat().st_size for file in _files(path) if file.is_file())
+
+
+def drop(path: Path) -> None:
+    """Removes a store for good. A kill in between leaves a part of it that is as good as before.
+
+    Raises:
+        BusyError: somebody has it open.
+        LakeError: it cannot be removed.
+    """
+    lock = path.with_name(f"{path.name}.lock")
+    with locked(lock, what=f"the answer store {path}", wait_seconds=0), explained(path):
+        for file in _files(path):
+            file.unlink(missing_ok=True)
+
+
+def _files(path: Path) -> list[Path]:
+    return [path.with_name(f"{path.name}.{ending}") for ending in ("journal", "parquet")]

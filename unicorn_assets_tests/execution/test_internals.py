@@ -84,6 +84,14 @@ def test_storages_free_and_limit_places_in_pools():
     assert parameters(storage.get_pool_limits) == ["self"]
 
 
+def test_what_is_left_of_a_deleted_run_stands_where_we_remove_it():
+    checks, events = internals.AssetCheckExecutionsTable.c, internals.SqlEventLogStorageTable.c
+    assert {"id", "asset_key", "check_name", "partition", "run_id"} <= set(checks.keys())
+    assert {"id", "asset_key", "partition", "run_id", "dagster_event_type"} <= set(events.keys())
+    assert parameters(internals.SqliteEventLogStorage.path_for_shard) == ["self", "run_id"]
+    assert issubclass(internals.SqliteEventLogStorage, internals.SqlEventLogStorage)
+
+
 def test_the_class_named_in_the_instance_file_is_there():
     named = internals.NOOP_COMPUTE_LOGS
     assert hasattr(importlib.import_module(named["module"]), named["class"])
