@@ -110,9 +110,9 @@ def test_a_backfill_survives_kills_of_everything_and_makes_every_shard_once(tmp_
         assert kill(deployment, "api grpc")
         until(lambda: made_shards(home) >= 9, 240, deployment)
         assert kill(deployment, "dagster._daemon")
+        until(lambda: deployment.log.read_text().count("it is begun anew") == 2, 60, deployment)
         until(lambda: made_shards(home) >= 11, 240, deployment)
         assert kill(deployment, "")
-        assert deployment.log.read_text().count("it is begun anew") == 2
     with served(home) as deployment:
         assert deployment.wait_backfill(backfill, 600) == "COMPLETED_SUCCESS"
         counts = made_anew(deployment)
