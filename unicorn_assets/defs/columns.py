@@ -22,10 +22,19 @@ def described(fields: Iterable[pa.Field]) -> dg.TableSchema:
         [
             dg.TableColumn(
                 field.name,
-                str(field.type),
+                type_name(field.type),
                 description=glossary.MEANINGS.get(field.name),
                 constraints=dg.TableColumnConstraints(nullable=False, unique=True) if field.name == "id" else None,
             )
             for field in fields
         ]
     )
+
+
+def type_name(kind: pa.DataType) -> str:
+    """A type as people write it; Parquet and Arrow name the members of a list differently."""
+    if pa.types.is_list(kind):
+        return f"list<{type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"{{{', '.join(f'{field.name}: {type_name(field.type)}' for field in kind)}}}"
+    return {"halffloat": "float16", "float": "float32"}.get(str(kind), str(kind))

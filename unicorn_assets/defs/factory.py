@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from pydantic import Field
 
 from unicorn_assets.defs import columns
 from unicorn_assets.defs.metadata import metadata
@@ -24,8 +25,10 @@ LOG_SECONDS = 10.0
 class StepConfig(dg.Config):
     """What can be asked of a single materialization."""
 
-    again: bool = False
-    """Make the shard even if it stands with an equal fingerprint; for `modality_alignment`, a refit."""
+    again: bool = Field(
+        default=False,
+        description="Make the shard even if it stands with an equal fingerprint; for modality_alignment, a refit.",
+    )
 
 
 def stage_asset(

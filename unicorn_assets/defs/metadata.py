@@ -8,7 +8,7 @@ import dagster as dg
 from unicorn_assets.curation.diversity import Diversity
 from unicorn_assets.defs import columns
 from unicorn_assets.defs.pictures import special
-from unicorn_assets.defs.values import bars, flat, numbers, table
+from unicorn_assets.defs.values import bars, escaped, flat, numbers, sample, table
 from unicorn_assets.home import Home
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.shards import open_parquet
@@ -27,7 +27,7 @@ def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
         **_throughput(outcome),
         **_metrics(sidecar.metrics),
         **_safely("picture", lambda: special(home, sidecar)),
-        **_files(home.lake, sidecar),
+        **_safely("files", lambda: _files(home.lake, sidecar)),
         **_safely("columns", lambda: _columns(home.lake, sidecar)),
         "fingerprint": sidecar.fingerprint,
         **({"note": outcome.note} if outcome.note else {}),
@@ -68,7 +68,7 @@ def _portrait(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
     if found.vectors is not None:
         rows = [row | {"embedding": numbers(vector)} for row, vector in zip(rows, found.vectors, strict=True)]
     if rows:
-        shown["sample_rows"] = table(rows)
+        shown["sample_rows"] = sample(rows)
     if found.lengths is not None:
         shown["lengths"] = bars(found.lengths.unit, found.lengths.rows, found.lengths.bins)
         shown["length_mean"] = round(found.lengths.mean, 1)
@@ -78,14 +78,14 @@ def _portrait(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
 
 
 def _diversity(found: Diversity, texts: str) -> dict[str, Any]:
-    lines = [f"| {one.words} … | {one.share:.1%} |" for one in found.openings]
+    lines = [f"- {one.share:.1%} {escaped(one.words)} …" for one in found.openings]
     looked = f"The most common beginnings of {found.texts:,} {texts} ({found.words:,} words)"
     return {
         "distinct_1": round(found.distinct_1, 4),
         "distinct_2": round(found.distinct_2, 4),
         "type_token_ratio": round(found.type_token_ratio, 4),
         "common_opening_share": round(found.openings[0].share, 4),
-        "openings": dg.MetadataValue.md("\n".join([f"{looked}:", "", "| words | share |", "| --- | --- |", *lines])),
+        "openings": dg.MetadataValue.md("\n".join([f"{looked}:", "", *lines])),
     }
 
 
@@ -114,8 +114,10 @@ def _columns(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
 
 
 def _files(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
-    folder = lake.root / sidecar.stage
-    files = {"path" if kind == "rows" else f"{kind}_path": folder / data.name for kind, data in sidecar.files.items()}
-    shown: dict[str, Any] = {name: dg.MetadataValue.path(str(path)) for name, path in files.items()}
-    shown["sidecar_path"] = dg.MetadataValue.path(str(lake.sidecar_path(sidecar.stage, sidecar.shard)))
-    return shown
+    """One absolute path, to be copied, and names for the rest: the UI does not wrap paths, and cuts what is beside."""
+    if not sidecar.files:
+        return {}
+    where = lake.sidecar_path(sidecar.stage, sidecar.shard)
+    rows = [{"file": kind, "name": data.name, "bytes": f"{data.bytes:,}"} for kind, data in sidecar.files.items()]
+    rows.append({"file": "sidecar", "name": where.name, "bytes": f"{where.stat().st_size:,}"})
+    return {"folder": dg.MetadataValue.path(str(where.parent)), "files": table(rows)}

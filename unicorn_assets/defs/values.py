@@ -1,5 +1,6 @@
 """Turns plain values into metadata that reads well: flat numbers that the UI plots, tables, cells, bars."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite
 from typing import Any
@@ -9,8 +10,14 @@ import dagster as dg
 from unicorn_assets.curation.histogram import Bin
 
 CELL_CHARACTERS = 160
+SHORT_CHARACTERS = 45
+"""A text that is longer gets a line of its own in a sample."""
+INLINE_CHARACTERS = 1_000
+"""Markdown that is as long stands behind a button in the UI."""
 DECIMALS = 4
-BAR_CHARACTERS = 30
+BAR_CHARACTERS = 20
+
+_MARKDOWN = re.compile(r"[\\`*_<>\[\]|~#&]")
 
 Scalar = str | int | float | bool
 
@@ -23,7 +30,7 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, Scalar):
-            shown[name] = value if not isinstance(value, float) or isfinite(value) else str(value)
+            shown[name] = _number(value) if isinstance(value, float) else value
         elif isinstance(value, Mapping) and _scalars(value.values()):
             shown |= flat({f"{name}/{key}": one for key, one in value.items()})
         elif isinstance(value, Mapping) and value and all(isinstance(one, Mapping) for one in value.values()):
@@ -33,6 +40,11 @@ def flat(values: Mapping[str, Any]) -> dict[str, Any]:
         else:
             shown[name] = dg.MetadataValue.json(value)
     return shown
+
+
+def _number(value: float) -> float | str:
+    """Rounded for people; as text where JSON has no number for it."""
+    return round(value, 6) if isfinite(value) else str(value)
 
 
 def _scalars(values: Iterable[Any]) -> bool:
@@ -81,13 +93,44 @@ def _text(value: Any) -> str:
     return " ".join(str(value).split())
 
 
+def sample(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue[Any]:
+    """A few rows: as a table where all is short; else as text, as many as the UI shows in their place.
+
+    Args:
+        rows: one or more rows with the same names.
+    """
+    cells = [{name: cell(value) for name, value in row.items()} for row in rows]
+    if all(len(str(one)) <= SHORT_CHARACTERS for row in cells for one in row.values()):
+        return table(rows)
+    text = _described(cells[0])
+    for row in cells[1:]:
+        longer = f"{text}\n\n---\n\n{_described(row)}"
+        if len(longer) >= INLINE_CHARACTERS:
+            break
+        text = longer
+    return dg.MetadataValue.md(text)
+
+
+def _described(row: Mapping[str, Scalar]) -> str:
+    """A row: a line for each long text, then one for all that is short."""
+    lengthy = [name for name, one in row.items() if len(str(one)) > SHORT_CHARACTERS]
+    lines = [f"**{name}**: {escaped(str(row[name]))}" for name in lengthy]
+    short = [f"{name} `{one}`" for name, one in row.items() if name not in lengthy and one != ""]
+    return "  \n".join([*lines, ", ".join(short)])
+
+
+def escaped(text: str) -> str:
+    """Text as Markdown that shows it as it is."""
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
 def numbers(vector: Sequence[float], shown: int = 4) -> str:
     """The first numbers of a vector, and how many it has."""
     return f"[{', '.join(f'{number:.3f}' for number in vector[:shown])}, …] ({len(vector):,} numbers)"
 
 
 def bars(unit: str, rows: int, bins: Sequence[Bin]) -> dg.MarkdownMetadataValue:
-    """A histogram as text, short enough for the UI to show it in its place (1,000 characters).
+    """A histogram as text, short enough for the UI to show it in its place.
 
     Args:
         unit: what is counted.

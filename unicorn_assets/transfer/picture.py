@@ -42,7 +42,7 @@ def draw(sets: Mapping[str, Rows]) -> bytes:
         plane.scatter(own[:, 0], own[:, 1], s=9, alpha=0.5, linewidths=0, color=colour, label=name)
         plane.scatter(*own.mean(axis=0), marker="X", s=110, color=colour, edgecolors="black", zorder=3)
         label = f"{name}: {mean:.2f}"
-        alike.hist(found[name], _BINS, (least, 1), density=True, alpha=0.55, color=colour, label=label)
+        alike.hist(found[name], bins=_BINS, range=(least, 1), density=True, alpha=0.55, color=colour, label=label)
     plane.scatter(*plan.place(np.zeros((1, len(plan.centre))))[0], marker="+", s=220, color="black", zorder=4)
     plane.set(
         title="Principal components (X: mean of a set, +: origin)",
