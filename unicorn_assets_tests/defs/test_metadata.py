@@ -14,7 +14,6 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets_tests.conftest import materialize
 
-
 FIRST = "shard-0000"
 
 

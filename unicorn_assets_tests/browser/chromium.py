@@ -1,0 +1,68 @@
+"""Debian's Chromium, driven by Playwright, and what its console says."""
+
+import os
+import re
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+EXECUTABLE = os.environ.get("UNICORN_CHROMIUM") or shutil.which("chromium")
+MISSING = "Chromium is not installed (apt-get install chromium, or its path in UNICORN_CHROMIUM)"
+OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE_SECONDS = 60
+
+ACCEPTED: tuple[str, ...] = ()
+"""Errors of the console that are Dagster's own and harmless, as patterns, each with its reason. There are none."""
+
+SCREENSHOTS = os.environ.get("UNICORN_SCREENSHOTS")
+"""Folder that the README's pictures are written to; none are where it is not set."""
+
+
+@contextmanager
+def chromium(width=1400, height=900):
+    """A browser with a fresh profile, as a Playwright context."""
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="unicorn-chromium-") as profile:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=EXECUTABLE,
+            headless=True,
+            args=OPTIONS,
+            viewport={"width": width, "height": height},
+        )
+        context.set_default_timeout(PATIENCE_SECONDS * 1000)
+        try:
+            yield context
+        finally:
+            context.close()
+
+
+@contextmanager
+def quiet_page(context):
+    """A page that fails the block at its end if its console has shown an error, or a script or an answer has failed."""
+    page, wrong = context.new_page(), []
+    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(f"uncaught: {error}"))
+    page.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status} {answer.url}"))
+    try:
+        yield page
+    finally:
+        page.close()
+    assert not [line for line in wrong if not any(re.search(pattern, line) for pattern in ACCEPTED)]
+
+
+def screenshot(page, name):
+    """Writes a picture for the README, if pictures were asked for."""
+    if SCREENSHOTS:
+        page.wait_for_timeout(1000)  # transitions end, so that two runs give nearly the same picture
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png")
