@@ -4,10 +4,11 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Response, sync_playwright
 
 EXECUTABLE = os.environ.get("UNICORN_CHROMIUM") or shutil.which("chromium")
 MISSING = "Chromium is not installed (apt-get install chromium, or its path in UNICORN_CHROMIUM)"
@@ -30,7 +31,7 @@ SCREENSHOTS = os.environ.get("UNICORN_SCREENSHOTS")
 
 
 @contextmanager
-def chromium(width=1400, height=900):
+def chromium(width: int = 1400, height: int = 900) -> Iterator[BrowserContext]:
     """A browser with a fresh profile, as a Playwright context."""
     with sync_playwright() as playwright, tempfile.TemporaryDirectory(prefix="unicorn-chromium-") as profile:
         context = playwright.chromium.launch_persistent_context(
@@ -48,12 +49,22 @@ def chromium(width=1400, height=900):
 
 
 @contextmanager
-def quiet_page(context):
+def quiet_page(context: BrowserContext) -> Iterator[Page]:
     """A page that fails the block at its end if its console has shown an error, or a script or an answer has failed."""
-    page, wrong = context.new_page(), []
-    page.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    page = context.new_page()
+    wrong: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            wrong.append(message.text)
+
+    def answered(answer: Response) -> None:
+        if answer.status >= 400:
+            wrong.append(f"{answer.status} {answer.url}")
+
+    page.on("console", said)
     page.on("pageerror", lambda error: wrong.append(f"uncaught: {error}"))
-    page.on("response", lambda answer: answer.status >= 400 and wrong.append(f"{answer.status} {answer.url}"))
+    page.on("response", answered)
     try:
         yield page
     finally:
@@ -61,7 +72,7 @@ def quiet_page(context):
     assert not [line for line in wrong if not any(re.search(pattern, line) for pattern in ACCEPTED)]
 
 
-def screenshot(page, name):
+def screenshot(page: Page, name: str) -> None:
     """Writes a picture for the README, if pictures were asked for."""
     if SCREENSHOTS:
         page.wait_for_timeout(1000)  # transitions end, so that two runs give nearly the same picture

@@ -98,7 +98,9 @@ def test_checks_show_their_results(server, page, four_shards):
 def test_a_warning_is_seen_as_one(server, page, one_shard):
     clicks.open_tab(page, server.base, "modality_alignment", "Checks")
     page.get_by_text("enough_samples").first.click()
-    page.get_by_text("Warning", exact=True).first.wait_for()
+    page.get_by_text("The fit stands on at least 10,000 captions").wait_for()
+    page.get_by_text("Failed", exact=True).last.wait_for()
+    page.locator("[aria-label^='warning']").first.wait_for()
 
 
 def test_the_release_shows_its_counts_card_and_folder(server, page, released):
