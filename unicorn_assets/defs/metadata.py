@@ -26,7 +26,7 @@ def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
         **_safely("portrait", lambda: _portrait(home.lake, sidecar)),
         **_throughput(outcome),
         **_metrics(sidecar.metrics),
-        **_safely("picture", lambda: special(home, sidecar)),
+        **_safely("card" if sidecar.stage == "release" else "picture", lambda: special(home, sidecar)),
         **_safely("files", lambda: _files(home.lake, sidecar)),
         **_safely("columns", lambda: _columns(home.lake, sidecar)),
         "fingerprint": sidecar.fingerprint,
@@ -94,6 +94,8 @@ def _throughput(outcome: Outcome) -> dict[str, Any]:
     shown: dict[str, Any] = {"seconds": sidecar.run.seconds, "made_now": not outcome.reused}
     if sidecar.run.seconds > 0:
         shown["rows_per_second"] = round(sidecar.rows_in / sidecar.run.seconds, 1)
+        if written := sidecar.metrics.get("completion_tokens"):
+            shown["tokens_per_second"] = round(written / sidecar.run.seconds, 1)
     return shown
 
 

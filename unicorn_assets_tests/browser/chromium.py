@@ -26,6 +26,9 @@ PATIENCE_SECONDS = 60
 ACCEPTED: tuple[str, ...] = ()
 """Errors of the console that are Dagster's own and harmless, as patterns, each with its reason. There are none."""
 
+FORGET = "try { localStorage.clear() } catch { /* a page without an address has none */ }"
+"""The UI remembers which groups were open; here each page is opened as by somebody who has never been there."""
+
 SCREENSHOTS = os.environ.get("UNICORN_SCREENSHOTS")
 """Folder that the README's pictures are written to; none are where it is not set."""
 
@@ -50,8 +53,9 @@ def chromium(width: int = 1400, height: int = 900) -> Iterator[BrowserContext]:
 
 @contextmanager
 def quiet_page(context: BrowserContext) -> Iterator[Page]:
-    """A page that fails the block at its end if its console has shown an error, or a script or an answer has failed."""
+    """A page that nobody has used; it fails the block at its end if its console or an answer showed an error."""
     page = context.new_page()
+    page.add_init_script(FORGET)
     wrong: list[str] = []
 
     def said(message: ConsoleMessage) -> None:

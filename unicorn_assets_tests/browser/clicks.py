@@ -36,6 +36,15 @@ def choose_sharded(page, base):
     return dialog
 
 
+def choose_shard(page, dialog, shard):
+    """Ticks a shard in the dialog's list, and closes the list, which opens over the dialog where there is room."""
+    dialog.get_by_text("Select a partition or create one").click()
+    page.get_by_role("menuitem", name=shard).click()
+    searched = page.get_by_placeholder("Filter partitions")
+    searched.press("Escape")
+    searched.wait_for(state="hidden")
+
+
 def launched(page, what):
     """The id in the note that something was launched; of a run, its first characters."""
     note = page.get_by_text(re.compile(rf"^{what} \w+"))

@@ -107,9 +107,7 @@ def one_shard(server, browser):
         for asset in ("seed_sources", "modality_alignment"):
             assert server.ended(clicks.materialize(page, server.base, asset)) == "SUCCESS"
         dialog = clicks.choose_sharded(page, server.base)
-        dialog.get_by_text("Select a partition or create one").click()
-        page.get_by_role("menuitem", name="shard-0000").click()
-        dialog.get_by_text("Partition selection").click()  # closes the list
+        clicks.choose_shard(page, dialog, "shard-0000")
         dialog.get_by_role("button", name="Launch 1 run").click()
         run = clicks.launched(page, "Launched run")
         assert server.ended(run) == "SUCCESS"

@@ -55,7 +55,7 @@ def test_four_shards_by_one_backfill(server, page, four_shards):
 
 
 def test_a_materialization_shows_what_the_shard_looks_like(server, page, four_shards):
-    page.set_viewport_size({"width": 1400, "height": 1250})
+    page.set_viewport_size({"width": 1400, "height": 1640})
     clicks.open_tab(page, server.base, "curated_captions", "Events")
     row(page, "dagster/partition_row_count").wait_for()
     assert "caption:" in row(page, "sample_rows").inner_text()
