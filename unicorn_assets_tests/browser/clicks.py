@@ -6,11 +6,14 @@ SHARDED = '(key:"caption_seeds"+) and not key:"release"'
 NODE = '[class*="AssetNode_assetName"]'
 
 
-def open_graph(page, base):
-    """The graph of all assets by the navigation, its groups opened."""
+def open_graph(page, base, *, wide=False):
+    """The graph of all assets by the navigation, its groups opened; `wide` puts away what stands beside it."""
     page.goto(base)
     page.get_by_role("link", name="Lineage").click()
     page.locator("svg").get_by_text("datasets", exact=True).wait_for()
+    if wide:
+        page.get_by_text("Hide navigation").click()
+        page.locator("button:has([aria-label='panel_show_right'])").first.click()
     page.keyboard.press("Alt+e")
     page.locator(NODE).first.wait_for()
 

@@ -16,6 +16,13 @@ pytestmark = [pytest.mark.skipif(EXECUTABLE is None, reason=MISSING), pytest.mar
 
 SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
 
+MATERIALIZED = "rgba(46,204,129,1)"
+"""Green, the border of a node that is materialized as a whole."""
+ALL_HAVE_COLOUR = """([node, count, colour]) => {
+  const boxes = [...document.querySelectorAll(node)].map(name => getComputedStyle(name.parentElement));
+  return boxes.filter(box => box.getPropertyValue("--minimal-border") === colour).length === count;
+}"""
+
 
 def row(page, key):
     """A row of a table of metadata."""
@@ -113,12 +120,8 @@ def test_the_release_shows_its_counts_card_and_folder(server, page, released):
 
 def test_a_green_graph(server, page, released):
     page.set_viewport_size({"width": 1400, "height": 560})
-    clicks.open_graph(page, server.base)
-    page.get_by_text("Hide navigation").click()
-    page.locator("button:has([aria-label='panel_show_right'])").first.click()
-    page.get_by_role("button", name="Materialize all").wait_for()
-    page.locator("button:has([aria-label='zoom_in'])").wait_for()
-    assert page.locator(clicks.NODE).count() == len(GRAPH)
+    clicks.open_graph(page, server.base, wide=True)
+    page.wait_for_function(ALL_HAVE_COLOUR, arg=[clicks.NODE, len(GRAPH), MATERIALIZED])
     screenshot(page, "graph")
 
 
