@@ -11,10 +11,11 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import get_args
 
+from unicorn_assets.curation.diversity import distinct
 from unicorn_assets.engines.base import DialogTask, Request, Sampling, Task
 from unicorn_assets.engines.rules import RulesEngine
 from unicorn_assets.engines.rules.phrases import article
@@ -23,7 +24,6 @@ from unicorn_assets.text import content_words, words
 
 SEEDS = Path(__file__).parent.parent / "data" / "seeds"
 RUNS = 5
-WINDOW = 10_000
 
 
 def seeds() -> Iterator[str]:
@@ -71,14 +71,6 @@ def timed(asked: list[Request]) -> tuple[list[str], float]:
     return answers, statistics.median(speeds)
 
 
-def distinct_2(captions: list[str]) -> list[float]:
-    """Share of distinct bigrams in every window of 10,000 words, windows one behind the other."""
-    stream = [word for caption in captions for word in words(caption)]
-    starts = range(0, max(len(stream) - WINDOW, 0) + 1, WINDOW)
-    windows = [stream[start : start + WINDOW] for start in starts]
-    return [len(set(pairwise(w))) / (len(w) - 1) for w in windows]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=10_000, help="number of captions")
@@ -86,7 +78,7 @@ def main() -> None:
     captions, speed = timed(requests([(sample, {"seed": seed}) for sample, seed in drawn], "expansion"))
     lengths = [len(words(caption)) for caption in captions]
     starts = Counter(tuple(words(caption)[:5]) for caption in captions)
-    varied = distinct_2(captions)
+    varied = distinct([word for caption in captions for word in words(caption)], 2)
     shared = sum(count for count in starts.values() if count > 1) / len(captions)
     kept = sum(
         set(content_words(seed)) <= set(words(caption)) for (_, seed), caption in zip(drawn, captions, strict=True)

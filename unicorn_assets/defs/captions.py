@@ -13,8 +13,9 @@ def assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition
     return [
         stage_asset(
             EXPANDED_CAPTIONS,
-            description="Stage 1. A row is a seed and the dense caption that the engine wrote for it. Answers that "
-            "cannot be used are rejected with their raw text kept.",
+            description="Dense captions written by the engine (Stage 1). A row is a seed and the caption of about a "
+            "hundred words that was made of it. Answers that cannot be used are rejected, with their raw "
+            "text kept.",
             group=GROUP,
             kinds={"python", "parquet", "llm"},
             partitions=partitions,

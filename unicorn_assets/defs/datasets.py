@@ -30,8 +30,9 @@ def assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition
         ),
         stage_asset(
             RELEASE,
-            description="What goes out: one folder with Parquet, Arrow vectors, LLaVA JSON, manifest and dataset card. "
-            "Refused while shards are missing or stale beyond the recipe's coverage.",
+            description="What goes out to a trainer: one folder with Parquet, Arrow vectors, LLaVA JSON, manifest and "
+            "dataset card. A row is a sample of its pretraining or instruction table. Refused while "
+            "shards are missing or stale beyond the recipe's coverage.",
             group=GROUP,
             kinds={"python", "parquet", "arrow", "json"},
             partitions=partitions,

@@ -11,8 +11,9 @@ def assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition
     return [
         stage_asset(
             INSTRUCTION_DIALOGS,
-            description="Stage 2. A row is a multi-turn conversation about one caption: multiple choice, question "
-            "answering or complex reasoning. Which captions get one, and which task, is drawn from their ids.",
+            description="Conversations about captions, written by the engine (Stage 2). A row is a dialog of several "
+            "turns about one caption: multiple choice, question answering or complex reasoning. Which "
+            "captions get one, and which task, is drawn from their ids.",
             group="dialogs",
             kinds={"python", "parquet", "llm"},
             partitions=partitions,

@@ -14,24 +14,25 @@ def assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition
     return [
         stage_asset(
             MODALITY_ALIGNMENT,
-            description="The fitted transfer from text space to image space, frozen until a refit is asked for (run "
-            "config `again: true`). A row is a caption of the calibration sample.",
+            description="How a text's vector is carried over to where images' vectors lie: fitted once on a sample of "
+            "captions, then frozen until a refit is asked for (run config `again: true`). A row is a "
+            "caption of that sample. Its `picture` shows the vectors before and after.",
             group=GROUP,
             kinds={"python", "numpy", "pytorch"},
             partitions=partitions,
         ),
         stage_asset(
             TEXT_EMBEDDINGS,
-            description="A row is a caption's embedding by the recipe's encoder, of length 1, with its tokens "
-            "counted, and whether the encoder's limit cut it.",
+            description="Captions as vectors. A row is a caption's embedding by the recipe's encoder, of length 1, "
+            "with its tokens counted, and whether the encoder's limit cut it.",
             group=GROUP,
             kinds={"python", "pytorch", "arrow"},
             partitions=partitions,
         ),
         stage_asset(
             SYNTHETIC_IMAGE_EMBEDDINGS,
-            description="Stage 3. A row is a caption's embedding carried over into image space, where it stands in for "
-            "an image.",
+            description="Vectors that stand in for images (Stage 3). A row is a caption's embedding, carried over "
+            "into image space by `modality_alignment`.",
             group=GROUP,
             kinds={"python", "numpy", "arrow"},
             partitions=partitions,

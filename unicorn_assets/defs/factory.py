@@ -2,12 +2,14 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from pydantic import Field
 
+from unicorn_assets.defs import columns
 from unicorn_assets.defs.metadata import metadata
+from unicorn_assets.defs.values import flat
 from unicorn_assets.errors import CheckError, UnicornError
 from unicorn_assets.execution import heartbeat, tags
 from unicorn_assets.lake.layout import ALL
@@ -26,8 +28,10 @@ LOG_SECONDS = 10.0
 class StepConfig(dg.Config):
     """What can be asked of a single materialization."""
 
-    again: bool = False
-    """Make the shard even if it stands with an equal fingerprint; for `modality_alignment`, a refit."""
+    again: bool = Field(
+        default=False,
+        description="Make the shard even if it stands with an equal fingerprint; for modality_alignment, a refit.",
+    )
 
 
 def stage_asset(
@@ -60,6 +64,7 @@ def stage_asset(
         check_specs=_check_specs(stage, shards),
         output_required=False,
         code_version=str(stage.version),
+        metadata={columns.KEY: columns.known(stage)},
         required_resource_keys={"tools"},
         op_tags={tags.LANE: stage.lane, tags.TIMEOUT: str(stage.timeout_seconds)},
         pool=tags.GPU_POOL if stage.lane == "gpu" else None,
@@ -81,14 +86,14 @@ def stage_asset(
                 progress=_Progress(context, tools, stage.name, shard),
             )
         except CheckError as error:
-            yield dg.AssetCheckResult(check_name=error.check, passed=False, metadata=_figures(error.figures))
+            yield dg.AssetCheckResult(check_name=error.check, passed=False, metadata=flat(error.figures))
             raise _failure(error) from error
         except UnicornError as error:
             raise _failure(error) from error
         sidecar = outcome.sidecar
         context.log.info(_summary(outcome))
         yield dg.MaterializeResult(
-            metadata=metadata(tools.home.lake, outcome),
+            metadata=metadata(tools.home, outcome),
             data_version=dg.DataVersion(sidecar.fingerprint),
             check_results=_check_results(sidecar),
         )
@@ -118,17 +123,10 @@ def _check_results(sidecar: Sidecar) -> list[dg.AssetCheckResult]:
             check_name=check.name,
             passed=check.passed,
             severity=dg.AssetCheckSeverity[check.severity],
-            metadata=_figures(check.figures),
+            metadata=flat(check.figures),
         )
         for check in sidecar.checks
     ]
-
-
-def _figures(figures: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value if isinstance(value, str | int | float | bool) else dg.MetadataValue.json(value)
-        for name, value in figures.items()
-    }
 
 
 def _failure(error: UnicornError) -> dg.Failure:

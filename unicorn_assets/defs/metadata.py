@@ -1,81 +1,125 @@
-"""What a materialization shows: counts, rejects by reason, sample rows, throughput, columns."""
+"""What a materialization shows: counts, rejects by reason, sample rows, lengths, diversity, throughput, files."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
-from unicorn_assets.lake.layout import Lake
-from unicorn_assets.lake.shards import open_parquet, read_rows
+from unicorn_assets.curation.diversity import Diversity
+from unicorn_assets.defs import columns
+from unicorn_assets.defs.pictures import special
+from unicorn_assets.defs.values import bars, escaped, flat, numbers, sample, table
+from unicorn_assets.home import Home
+from unicorn_assets.lake.layout import ALL, Lake
+from unicorn_assets.lake.shards import open_parquet
 from unicorn_assets.lake.sidecar import Sidecar
+from unicorn_assets.stages import glossary
+from unicorn_assets.stages.portrait import portrait
 from unicorn_assets.stages.runner import Outcome
 
-SAMPLE_ROWS = 5
-CELL_CHARACTERS = 160
 
-
-def metadata(lake: Lake, outcome: Outcome) -> dict[str, Any]:
-    """The metadata of one materialization."""
+def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
+    """The metadata of one materialization, what people look for first in front."""
     sidecar = outcome.sidecar
-    shown: dict[str, Any] = {
-        "dagster/row_count": sidecar.rows_out,
-        "rows_in": sidecar.rows_in,
-        "rejected": sum(sidecar.rejected.values()),
-        "not_selected": sum(sidecar.not_selected.values()),
+    return {
+        **_counts(sidecar),
+        **_safely("portrait", lambda: _portrait(home.lake, sidecar)),
+        **_throughput(outcome),
+        **_metrics(sidecar.metrics),
+        **_safely("card" if sidecar.stage == "release" else "picture", lambda: special(home, sidecar)),
+        **_safely("files", lambda: _files(home.lake, sidecar)),
+        **_safely("columns", lambda: _columns(home.lake, sidecar)),
         "fingerprint": sidecar.fingerprint,
-        "seconds": sidecar.run.seconds,
-        "made_now": not outcome.reused,
+        **({"note": outcome.note} if outcome.note else {}),
     }
+
+
+def _safely(name: str, show: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What `show` gives. The shard stands by now, so what cannot be shown never fails its step."""
+    try:
+        return show()
+    except Exception as error:
+        return {f"{name}_missing": f"{type(error).__name__}: {error}"}
+
+
+def _counts(sidecar: Sidecar) -> dict[str, Any]:
+    rejected, left = sum(sidecar.rejected.values()), sum(sidecar.not_selected.values())
+    shown: dict[str, Any] = {
+        "dagster/row_count" if sidecar.shard == ALL else "dagster/partition_row_count": sidecar.rows_out,
+        "rows_in": sidecar.rows_in,
+        "rejected": rejected,
+        "not_selected": left,
+    }
+    if sidecar.rows_in:
+        shown["rejected_share"] = round(rejected / sidecar.rows_in, 4)
+    reasons = {"rejected": sidecar.rejected, "not selected": sidecar.not_selected}
+    rows = [
+        {"outcome": outcome, "reason": reason, "rows": rows, "share of rows in": f"{rows / sidecar.rows_in:.1%}"}
+        for outcome, counts in reasons.items()
+        for reason, rows in sorted(counts.items(), key=lambda item: -item[1])
+    ]
+    return shown | ({"set_aside": table(rows)} if rows else {})
+
+
+def _portrait(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
+    found = portrait(lake, sidecar)
+    shown: dict[str, Any] = {}
+    rows = [{name: value for name, value in row.items() if name != "fingerprint"} for row in found.rows]
+    if found.vectors is not None:
+        rows = [row | {"embedding": numbers(vector)} for row, vector in zip(rows, found.vectors, strict=True)]
+    if rows:
+        shown["sample_rows"] = sample(rows)
+    if found.lengths is not None:
+        shown["lengths"] = bars(found.lengths.unit, found.lengths.rows, found.lengths.bins)
+        shown["length_mean"] = round(found.lengths.mean, 1)
+    if found.diversity is not None:
+        shown |= _diversity(found.diversity, found.texts)
+    return shown
+
+
+def _diversity(found: Diversity, texts: str) -> dict[str, Any]:
+    lines = [f"- {one.share:.1%} {escaped(one.words)} …" for one in found.openings]
+    looked = f"The most common beginnings of {found.texts:,} {texts} ({found.words:,} words)"
+    return {
+        "distinct_1": round(found.distinct_1, 4),
+        "distinct_2": round(found.distinct_2, 4),
+        "type_token_ratio": round(found.type_token_ratio, 4),
+        "common_opening_share": round(found.openings[0].share, 4),
+        "openings": dg.MetadataValue.md("\n".join([f"{looked}:", "", *lines])),
+    }
+
+
+def _throughput(outcome: Outcome) -> dict[str, Any]:
+    sidecar = outcome.sidecar
+    shown: dict[str, Any] = {"seconds": sidecar.run.seconds, "made_now": not outcome.reused}
     if sidecar.run.seconds > 0:
         shown["rows_per_second"] = round(sidecar.rows_in / sidecar.run.seconds, 1)
-    reasons = [("rejected", sidecar.rejected), ("not selected", sidecar.not_selected)]
-    records = [
-        dg.TableRecord({"outcome": outcome, "reason": reason, "rows": rows})
-        for outcome, counts in reasons
-        for reason, rows in counts.items()
-    ]
-    if records:
-        columns = [dg.TableColumn("outcome"), dg.TableColumn("reason"), dg.TableColumn("rows", "int")]
-        shown["set_aside"] = dg.MetadataValue.table(records, dg.TableSchema(columns))
-    if outcome.note:
-        shown["note"] = outcome.note
-    shown |= _rows(lake, sidecar) | _metrics(sidecar.metrics)
+        if written := sidecar.metrics.get("completion_tokens"):
+            shown["tokens_per_second"] = round(written / sidecar.run.seconds, 1)
     return shown
-
-
-def _rows(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
-    if "rows" not in sidecar.files:
-        return {}
-    path = lake.rows(sidecar.stage, sidecar.shard)
-    with open_parquet(path) as parquet:
-        schema = parquet.schema_arrow
-    columns = [dg.TableColumn(field.name, str(field.type)) for field in schema]
-    shown: dict[str, Any] = {"dagster/column_schema": dg.TableSchema(columns), "path": dg.MetadataValue.path(str(path))}
-    rows = read_rows(path)
-    records = [_record(row) for row, _ in zip(rows, range(SAMPLE_ROWS), strict=False)]
-    if records:
-        names = list(records[0].data)
-        shown["sample_rows"] = dg.MetadataValue.table(records, dg.TableSchema([dg.TableColumn(name) for name in names]))
-    return shown
-
-
-def _record(row: Mapping[str, Any]) -> dg.TableRecord:
-    return dg.TableRecord({name: _cell(value) for name, value in row.items() if name != "fingerprint"})
-
-
-def _cell(value: Any) -> str | int | float | bool:
-    if isinstance(value, str | int | float | bool):
-        text: str | int | float | bool = value
-    else:
-        text = "" if value is None else json.dumps(value, ensure_ascii=False)
-    if isinstance(text, str) and len(text) > CELL_CHARACTERS:
-        return text[:CELL_CHARACTERS] + " …"
-    return text
 
 
 def _metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: value if isinstance(value, str | int | float | bool) else dg.MetadataValue.json(value)
-        for name, value in metrics.items()
-    }
+    shown = flat(metrics)
+    log = metrics.get("engine_log")
+    return shown | ({"engine_log": dg.MetadataValue.path(log)} if log else {})
+
+
+def _columns(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
+    if "rows" not in sidecar.files:
+        return {}
+    with open_parquet(lake.rows(sidecar.stage, sidecar.shard)) as parquet:
+        found = parquet.schema_arrow
+    if "vectors" in sidecar.files:
+        found = found.append(glossary.EMBEDDING)
+    return {columns.KEY: columns.described(found)}
+
+
+def _files(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
+    """One absolute path, to be copied, and names for the rest: the UI does not wrap paths, and cuts what is beside."""
+    if not sidecar.files:
+        return {}
+    where = lake.sidecar_path(sidecar.stage, sidecar.shard)
+    rows = [{"file": kind, "name": data.name, "bytes": f"{data.bytes:,}"} for kind, data in sidecar.files.items()]
+    rows.append({"file": "sidecar", "name": where.name, "bytes": f"{where.stat().st_size:,}"})
+    return {"folder": dg.MetadataValue.path(str(where.parent)), "files": table(rows)}

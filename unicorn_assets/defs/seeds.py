@@ -13,17 +13,17 @@ def assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition
     return [
         stage_asset(
             SEED_SOURCES,
-            description="All seeds of the recipe's sources: read once, cleaned, one caption an image, no duplicates, "
-            "bucketed by id. A row is a short caption with its licence and origin; what fell out stands beside it "
-            "with its reason.",
+            description="The short captions that everything starts from, of all the recipe's sources: read once, "
+            "cleaned, one caption an image, no duplicates. A row is a caption with its licence and "
+            "origin; what fell out stands beside it with its reason.",
             group=GROUP,
             kinds={"python", "duckdb", "parquet"},
             partitions=partitions,
         ),
         stage_asset(
             CAPTION_SEEDS,
-            description="One shard's bucket of the seeds. A row is one seed; its id, a hash of its cleaned text, stays "
-            "with everything made from it.",
+            description="One shard's share of the seeds. A row is one short caption; its id, a hash of its cleaned "
+            "text, stays with everything that is made of it.",
             group=GROUP,
             kinds={"python", "parquet"},
             partitions=partitions,

@@ -178,3 +178,19 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[dict
             raise pa.ArrowInvalid(f"it has no column {min(missing)!r}")
         for batch in parquet.iter_batches(BATCH_ROWS, columns=columns):
             yield from batch.to_pylist()
+
+
+def first_rows(path: Path, count: int, columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The first rows of a Parquet file, reading no more of it than they need.
+
+    Args:
+        path: the file.
+        count: rows wanted; fewer where the file has fewer.
+        columns: those wanted; all if None.
+
+    Raises:
+        LakeError: it is missing, cut short or not Parquet.
+    """
+    with open_parquet(path) as parquet, readable(path):
+        batch = next(parquet.iter_batches(count, columns=columns), None)
+    return [] if batch is None else batch.to_pylist()

@@ -1,0 +1,52 @@
+"""What every column means, for people who look at an asset before they look at the code."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from unicorn_assets.release import tables
+from unicorn_assets.stages.base import Stage
+from unicorn_assets.synthesis.seeds.buckets import SEEDS
+
+EMBEDDING = pa.field("embedding", pa.list_(pa.float16()))
+IMAGE_EMBEDDING = pa.field("image_embedding", pa.list_(pa.float16()))
+
+MEANINGS: Mapping[str, str] = {
+    "id": "The sample's id, the same in all stages: a hash of its cleaned seed.",
+    "shard": "The shard that the sample belongs to, which follows from its id.",
+    "seed": "The short caption that everything about this sample was made from, cleaned.",
+    "source": "The recipe's name for the source that the seed came from.",
+    "licence": "The seed's licence, as the recipe states it.",
+    "origin": "Who made the seed, or where it was published.",
+    "image_id": "The image that the seed describes in its source, where that names one; one caption an image is taken.",
+    "topic": "What the seed is about, where the source says so.",
+    "file": "Name of the file that the seed stood in.",
+    "row": "Line or record of the seed in its file, from 1.",
+    "caption": "The dense caption that the engine wrote for the seed.",
+    "prompt_tokens": "Tokens that the model read for the answer; 0 for an engine without a model.",
+    "completion_tokens": "Tokens that the model wrote; 0 for an engine without a model.",
+    "words": "Words of the caption.",
+    "repetition": "Share of the caption's word trigrams that occurred in it before, 0 to 1.",
+    "seed_words": "Share of the seed's content words that the caption keeps, 0 to 1.",
+    "task": "What the dialog trains: multiple_choice, question_answering or complex_reasoning.",
+    "turns": "The dialog: questions, their answers, and the options where one is to be chosen.",
+    "repaired": "Whether the JSON of the model's answer was broken and could be mended.",
+    "tokens": "Tokens of the caption for the encoder, before any cut.",
+    "cut": "Whether the caption was longer than the encoder reads, and is embedded by its beginning alone.",
+    "conversations": "The sample as LLaVA has it: human and gpt in turns, <image> once, in the first human turn.",
+    "fingerprint": "Hash of everything that decided this row; equal for all rows of a shard.",
+    EMBEDDING.name: "The row's vector. It stands in the .arrow file beside the rows, in the same order.",
+    IMAGE_EMBEDDING.name: "The caption's embedding, carried over into image space: it stands in for an image.",
+}
+"""What a column means, by its name, which means the same in every stage."""
+
+WITH_VECTORS = frozenset({"modality_alignment", "text_embeddings", "synthetic_image_embeddings"})
+"""Stages whose rows have a vector."""
+
+
+def columns(stage: Stage) -> pa.Schema:
+    """What a row of the stage has: the columns of its file, then its vector where it has one."""
+    if stage.name == "release":
+        return tables.COLUMNS["instruction"].append(IMAGE_EMBEDDING)
+    written = SEEDS if stage.schema is None else stage.written
+    return written.append(EMBEDDING) if stage.name in WITH_VECTORS else written

@@ -1,0 +1,112 @@
+"""What materializations show, of every stage, and that nothing of it can fail a step."""
+
+import base64
+import json
+import re
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from unicorn_assets.defs import columns, metadata, pictures
+from unicorn_assets.defs.build import build
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets_tests.conftest import materialize
+
+FIRST = "shard-0000"
+
+
+@pytest.fixture
+def shown(home, recipe):
+    outcomes = materialize(home, recipe)
+    return {name: metadata.metadata(home, outcomes[name, shard]) for name, shard in outcomes if shard in (ALL, FIRST)}
+
+
+def test_columns_are_described_before_anything_is_made(tools):
+    graph = build(tools).resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        schema = graph.get(key).metadata[columns.KEY]
+        assert len(schema.columns) >= 2
+        assert all(column.description for column in schema.columns)
+
+
+def test_counts_stand_under_the_standard_keys_as_numbers(shown):
+    for name, found in shown.items():
+        count, other = "dagster/partition_row_count", "dagster/row_count"
+        if not GRAPH[name].sharded:
+            count, other = other, count
+        assert isinstance(found[count], int)
+        assert other not in found
+        for key in ("rows_in", "rejected", "not_selected"):
+            assert isinstance(found[key], int)
+        assert isinstance(found["rejected_share"], float)
+        assert isinstance(found["seconds"], float)
+        if name != "release":
+            assert found[columns.KEY] == columns.known(GRAPH[name])
+            assert "sample_rows" in found
+
+
+def test_texts_show_lengths_and_diversity(shown):
+    for name in ("seed_sources", "expanded_captions", "instruction_dialogs", "instruction_dataset"):
+        found = shown[name]
+        assert "█" in found["lengths"].md_str
+        for key in ("distinct_1", "distinct_2", "type_token_ratio", "common_opening_share"):
+            assert 0 < found[key] <= 1
+        assert "The most common beginnings of" in found["openings"].md_str
+
+
+def test_set_aside_is_counted_by_reason(shown):
+    rows = [record.data for record in shown["instruction_dialogs"]["set_aside"].records]
+    assert [row["reason"] for row in rows] == ["not_drawn"]
+    assert rows[0]["rows"] == shown["instruction_dialogs"]["not_selected"]
+
+
+def test_the_picture_is_inline_small_and_says_what_it_is(shown):
+    text = shown["modality_alignment"]["picture"].md_str
+    picture = base64.b64decode(re.search(r"\(data:image/png;base64,([^)]+)\)", text).group(1))
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < pictures.MOST_PICTURE_BYTES
+    assert "No image was looked at" in text
+
+
+def test_the_release_shows_its_counts_card_and_folder(shown, home):
+    found = shown["release"]
+    assert found["rows/pretrain"] + found["rows/instruction"] == found["dagster/row_count"]
+    assert found["card"].md_str.startswith("# demo\n")
+    assert "front" not in found["card"].md_str[:50]
+    assert found["folder"] == dg.MetadataValue.path(str((home.releases / "demo" / "latest").resolve()))
+
+
+def test_nothing_is_json_or_long_but_the_picture_and_the_card(shown):
+    for name, found in shown.items():
+        for key, value in found.items():
+            assert not isinstance(value, dg.JsonMetadataValue), (name, key)
+            if isinstance(value, dg.MarkdownMetadataValue) and key not in ("picture", "card"):
+                assert len(value.md_str) < 1_000, (name, key)
+        assert not [key for key in found if key.endswith("_missing")], name
+        size = sum(len(json.dumps(dg.serialize_value(v))) if hasattr(v, "value") else 20 for v in found.values())
+        assert size < 250_000
+
+
+def test_what_cannot_be_shown_is_named_and_fails_nothing(home, recipe, monkeypatch):
+    outcomes = materialize(home, recipe)
+
+    def broken(sets):
+        raise RuntimeError("no fonts here")
+
+    monkeypatch.setattr(pictures, "draw", broken)
+    found = metadata.metadata(home, outcomes["modality_alignment", ALL])
+    assert found["picture_missing"] == "RuntimeError: no fonts here"
+    assert found["dagster/row_count"] > 0
+    for path in home.lake.root.glob("curated_captions/*.parquet"):
+        path.unlink()
+    found = metadata.metadata(home, outcomes["curated_captions", FIRST])
+    assert "There" in found["portrait_missing"] or "cannot be read" in found["portrait_missing"]
+    assert found["rows_in"] > 0
+
+
+def test_types_read_the_same_from_a_schema_and_from_a_file():
+    turns = GRAPH["instruction_dialogs"].columns.field("turns").type
+    assert columns.type_name(turns) == "list<{question: string, answer: string, options: list<string>}>"
+    assert columns.type_name(pa.list_(pa.float16())) == "list<float16>"
