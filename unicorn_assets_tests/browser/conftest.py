@@ -1,65 +1,49 @@
 """A server on a small home, a browser, and what was clicked there, each made once for all tests that look at it."""
 
-import socket
-import time
 from contextlib import ExitStack
 
 import pytest
 
 from unicorn_assets import recipe as recipes
+from unicorn_assets import settings
 from unicorn_assets.home import Home
+from unicorn_assets_tests.alerts.servers import HttpEndpoint
 from unicorn_assets_tests.browser import clicks
 from unicorn_assets_tests.browser.chromium import SCREENSHOTS, chromium, quiet_page
-from unicorn_assets_tests.test_web_ui import RUNS, ask, served
+from unicorn_assets_tests.serving import free_port, served
 
-BACKFILL = "query($id: String!) { partitionBackfillOrError(backfillId: $id) { ... on PartitionBackfill { status } } }"
-ENDED = ("SUCCESS", "FAILURE", "CANCELED")
+HOOK = "UNICORN_TEST_HOOK"
 RUN_SECONDS, BACKFILL_SECONDS = 180, 420
 
 
 class Server:
     """`unicorn dev` on one home and port, which can be stopped and started again."""
 
-    def __init__(self, home):
-        self.home = home
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+    def __init__(self, home, hook):
+        self.home, self._hook = home, hook
+        self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self._running = ExitStack()
+        self._deployment = None
 
     def start(self):
-        self._running.enter_context(served(self.home, self.port))
+        self._deployment = self._running.enter_context(served(self.home, self.port, env={HOOK: self._hook}))
 
     def stop(self):
         self._running.close()
 
     def runs(self):
         """Status of all runs by id."""
-        return {run["runId"]: run["status"] for run in ask(self.port, RUNS)["runsOrError"]["results"]}
+        return self._deployment.runs()
 
     def ended(self, run):
         """The status of a run, known by the beginning of its id, once it has ended."""
-
-        def status():
-            return next((status for full, status in self.runs().items() if full.startswith(run)), None)
-
-        return wait_for(status, ENDED, RUN_SECONDS)
+        found = [full for full in self.runs() if full.startswith(run)]
+        return self._deployment.wait_run(found[0], RUN_SECONDS)
 
     def backfilled(self, backfill):
         """The status of a backfill once it has ended."""
-
-        def status():
-            return ask(self.port, BACKFILL, id=backfill)["partitionBackfillOrError"]["status"]
-
-        return wait_for(status, ("COMPLETED_SUCCESS", "COMPLETED_FAILED", "CANCELED", "FAILED"), BACKFILL_SECONDS)
-
-
-def wait_for(look, wanted, seconds):
-    deadline = time.monotonic() + seconds
-    while (found := look()) not in wanted:
-        assert time.monotonic() < deadline, f"still {found} after {seconds} s"
-        time.sleep(0.5)
-    return found
+        return self._deployment.wait_backfill(backfill, BACKFILL_SECONDS)
 
 
 def small_recipe():
@@ -73,12 +57,22 @@ def small_recipe():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A server on a home where nothing is made yet."""
+def webhook():
+    """An endpoint for alerts."""
+    with HttpEndpoint() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, webhook):
+    """A server on a home where nothing is made yet, and nothing is made by itself."""
     home = Home(tmp_path_factory.mktemp("ui") / "home")
     home.prepare()
     home.adopt(small_recipe())
-    server = Server(home)
+    settings.update(home.path, "schedule", on=False)
+    server = Server(home, webhook.url)
+    route = {"name": "hook", "kind": "webhook", "address_env": HOOK, "severities": ["ERROR", "WARN"]}
+    settings.update(home.path, "alerts", routes=[route], interval_seconds=2, web_url=server.base)
     server.start()
     try:
         yield server

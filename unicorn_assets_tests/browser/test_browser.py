@@ -4,6 +4,7 @@ Whichever executor runs the steps, people see the same. Every page fails its tes
 """
 
 import re
+import time
 
 import pytest
 
@@ -108,6 +109,21 @@ def test_a_warning_is_seen_as_one(server, page, one_shard):
     page.get_by_text("The fit stands on at least 10,000 captions").wait_for()
     page.get_by_text("Failed", exact=True).last.wait_for()
     page.locator("[aria-label^='warning']").first.wait_for()
+
+
+def test_its_alert_arrives_with_a_link_to_its_run(server, page, webhook, one_shard):
+    deadline = time.monotonic() + 60
+    while not (found := [alert for request in webhook.requests for alert in request.json["alerts"]]):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    [alert] = [one for one in found if one["asset"] == "modality_alignment"]
+    assert (alert["kind"], alert["severity"], alert["check"]) == ("check_failed", "WARN", "enough_samples")
+    assert alert["figures"]["settled_at"] == 10_000
+    page.goto(alert["run_url"])
+    page.get_by_text("enough_samples").first.wait_for()
+    page.goto(f"{server.base}/automation")
+    for name in ("alerts", "fresh_sources", "fresh_shards", "fresh_release"):
+        page.get_by_role("link", name=name, exact=True).wait_for()
 
 
 def test_the_release_shows_its_counts_card_and_folder(server, page, released):
