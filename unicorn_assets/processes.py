@@ -50,10 +50,11 @@ class Process:
 
     @property
     def memory(self) -> int:
-        """Bytes of memory that it holds, 0 once it has ended."""
+        """Bytes of memory of its own, without pages of mapped files; 0 once it has ended."""
         try:
-            return int((_PROC / str(self.number) / "statm").read_text().split()[1]) * _PAGE
-        except (FileNotFoundError, ProcessLookupError, IndexError):
+            _, resident, mapped, *_ = (_PROC / str(self.number) / "statm").read_text().split()
+            return (int(resident) - int(mapped)) * _PAGE
+        except (FileNotFoundError, ProcessLookupError, ValueError):
             return 0
 
     def signal(self, number: int) -> None:

@@ -1,7 +1,7 @@
 """The sensor `alerts`: each look reads what the runs found, and sends what is due. On by default.
 
 Nothing depends on the sensor's own cursor, which Dagster moves even where the look failed: how far the history has been
-read stands in HOME/state.sqlite beside the alerts. See dagster.md, 3.3 and 3.4, for what Dagster does not promise.
+read stands in HOME/state.sqlite beside the alerts.
 """
 
 import time

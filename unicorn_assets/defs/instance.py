@@ -11,8 +11,10 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from unicorn_assets import settings
 from unicorn_assets.execution import postgres
 from unicorn_assets.execution.internals import NOOP_COMPUTE_LOGS
+from unicorn_assets.execution.lanes import admitted
 from unicorn_assets.home import Home
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.locks import locked
@@ -83,6 +85,17 @@ WORKSPACE = {
 }
 
 
+def config_of(home: Home) -> dict[str, Any]:
+    """What all instances share, with as many runs at once as the devices of the settings can use.
+
+    Raises:
+        RecipeError: the settings cannot be used.
+    """
+    least: int = CONFIG["concurrency"]["runs"]["max_concurrent_runs"]
+    runs = {"max_concurrent_runs": max(least, admitted(settings.load(home.path)))}
+    return CONFIG | {"concurrency": CONFIG["concurrency"] | {"runs": runs}}
+
+
 def _asked_for_postgres() -> bool:
     return bool(os.environ.get(postgres.VARIABLE))
 
@@ -129,7 +142,9 @@ def prepare(home: Home) -> Path:
         with postgres.connection(address, wait_seconds=SERVER_WAIT_SECONDS):
             pass
     with locked(home.path / "locks" / "dagster", what="Dagster's storage", wait_seconds=START_WAIT_SECONDS):
-        write_whole(folder / "dagster.yaml", WRITTEN + yaml.safe_dump(CONFIG | (POSTGRES_CONFIG if address else {})))
+        write_whole(
+            folder / "dagster.yaml", WRITTEN + yaml.safe_dump(config_of(home) | (POSTGRES_CONFIG if address else {}))
+        )
         write_whole(folder / WORKSPACE_FILE, yaml.safe_dump(WORKSPACE))
         write_whole(folder / COMMAND_FILE, yaml.safe_dump(_command_config(folder)))
         with dg.DagsterInstance.from_config(str(folder)) as instance:

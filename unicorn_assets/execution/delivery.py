@@ -152,6 +152,9 @@ class Delivery(threading.Thread):
                 channel.close()
                 return
             time.sleep(POLL_SECONDS)
+        if not self._cancelled.is_set():
+            child.kill()
+            raise RuntimeError(f"its worker is not up after {START_SECONDS:.0f} s; see {slot.log}")
 
     def _watch(self, channel: wire.Channel, worker: Process, slot: Slot) -> None:
         beat, allowed = time.monotonic(), max(self._timeout, START_SECONDS)

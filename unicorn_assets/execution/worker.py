@@ -17,12 +17,16 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unicorn_assets.errors import BusyError
 from unicorn_assets.execution import heartbeat, wire
 from unicorn_assets.execution.lanes import LANES, Slot
 from unicorn_assets.lake.locks import held, locked
 from unicorn_assets.processes import Process
+
+if TYPE_CHECKING:
+    from unicorn_assets.execution.steps import Steps
 
 GRACE_SECONDS = 5.0
 """How long an interrupted step may take to end before the process ends under it; what it did is safe on disk."""
@@ -131,10 +135,7 @@ class Worker:
         if self._job is None and time.monotonic() - self._idle_since > self._idle_seconds:
             self._retire("nobody has needed it")
 
-    def _work(self, steps: "object", job: Job) -> None:
-        from unicorn_assets.execution.steps import Steps
-
-        assert isinstance(steps, Steps)
+    def _work(self, steps: "Steps", job: Job) -> None:
         over = threading.Event()
         watch = threading.Thread(target=self._converse, args=(job.channel, over), daemon=True)
         watch.start()

@@ -2,6 +2,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from unicorn_assets import settings
 from unicorn_assets.defs import instance
 from unicorn_assets.execution import postgres
 from unicorn_assets.recipe import CHECKOUT
@@ -21,6 +22,13 @@ def test_what_stands_in_home_is_written_anew_at_each_start_and_holds_no_path(hom
     assert yaml.safe_load((folder / "dagster.yaml").read_text()) == instance.CONFIG
     assert str(home.path) not in (folder / "dagster.yaml").read_text()
     assert yaml.safe_load((CHECKOUT / "workspace.yaml").read_text()) == instance.WORKSPACE
+
+
+def test_as_many_runs_go_on_as_the_devices_can_use(home):
+    home.prepare()
+    settings.update(home.path, "lanes", devices=[str(number) for number in range(8)])
+    written = yaml.safe_load((instance.prepare(home) / "dagster.yaml").read_text())
+    assert written["concurrency"] == {"runs": {"max_concurrent_runs": 16}, "pools": {"granularity": "op"}}
 
 
 def test_the_root_file_keeps_everything_where_the_commands_do(home, tmp_path, monkeypatch):
