@@ -142,9 +142,8 @@ def prepare(home: Home) -> Path:
         with postgres.connection(address, wait_seconds=SERVER_WAIT_SECONDS):
             pass
     with locked(home.path / "locks" / "dagster", what="Dagster's storage", wait_seconds=START_WAIT_SECONDS):
-        write_whole(
-            folder / "dagster.yaml", WRITTEN + yaml.safe_dump(config_of(home) | (POSTGRES_CONFIG if address else {}))
-        )
+        config = config_of(home) | (POSTGRES_CONFIG if address else {})
+        write_whole(folder / "dagster.yaml", WRITTEN + yaml.safe_dump(config))
         write_whole(folder / WORKSPACE_FILE, yaml.safe_dump(WORKSPACE))
         write_whole(folder / COMMAND_FILE, yaml.safe_dump(_command_config(folder)))
         with dg.DagsterInstance.from_config(str(folder)) as instance:
