@@ -153,7 +153,9 @@ def main() -> None:
                 )
                 rounds.append(speeds)
                 print("tokens/s: LLM.chat {:.0f}, bare client {:.0f}, engine {:.0f}".format(*speeds), flush=True)
-            child.kill()
+            assert child.stdin is not None
+            child.stdin.close()  # killed, it would leave the process behind that holds the model
+            child.wait(60)
         tools.close()
     against_bare = statistics.median(engine / chat for chat, _, engine in rounds)
     against_client = statistics.median(engine / client for _, client, engine in rounds)

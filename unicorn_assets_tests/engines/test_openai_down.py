@@ -1,5 +1,6 @@
 """A server that is killed and comes back, or does not."""
 
+import asyncio
 import json
 import logging
 import os
@@ -121,8 +122,26 @@ def test_the_name_of_the_model_is_waited_for_too(soon):
         server.stop()
 
 
-class InterruptedStepError(Exception):
-    pass
+class InterruptedStepError(BaseException):
+    """As dagster interrupts a step."""
+
+
+@pytest.mark.parametrize("where", ["in a callback", "in a task"])
+def test_an_interrupt_in_the_midst_of_the_loop_is_not_lost(server, monkeypatch, where):
+    def interrupt(*arguments):
+        raise InterruptedStepError
+
+    if where == "in a task":
+        monkeypatch.setattr("unicorn_assets.engines.openai.asker.Asker.answer", interrupt)
+    else:
+
+        async def answer(self, request):
+            asyncio.get_running_loop().call_soon(interrupt)
+            await asyncio.sleep(30)
+
+        monkeypatch.setattr("unicorn_assets.engines.openai.asker.Asker.answer", answer)
+    with pytest.raises(InterruptedStepError):
+        list(engine(server.base_url).generate(endless()))
 
 
 def test_a_signal_ends_the_wait_and_leaves_nothing_in_flight(server):

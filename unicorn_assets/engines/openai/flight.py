@@ -7,7 +7,7 @@ nothing running.
 import asyncio
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 from unicorn_assets.engines.base import Answer, Request
 from unicorn_assets.errors import EngineError
@@ -41,7 +41,7 @@ class Flight:
         self._tasks: set[asyncio.Task[None]] = set()
         self._flying = 0
         self._landed: Landed = []
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._news = asyncio.Event()
         self._closed = False
 
@@ -49,6 +49,15 @@ class Flight:
             return open()
 
         self._asking = self._runner.run(opened())
+        self._runner.get_loop().set_exception_handler(self._stray)
+
+    def _stray(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What was raised in a callback, by a signal's handler in most cases: the loop alone would only log it."""
+        if "handle" not in context or context.get("exception") is None:
+            loop.default_exception_handler(context)
+            return
+        self._error = self._error or context["exception"]
+        self._news.set()
 
     def __len__(self) -> int:
         """Number of requests that are on their way."""
@@ -75,7 +84,9 @@ class Flight:
         try:
             answer = await self._asking.answer(request)
             self._landed.append((request, answer))  # after the wait: `land` has put another list there meanwhile
-        except Exception as error:
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a signal's handler may raise in the midst of it
             self._error = self._error or error
         finally:
             self._flying -= 1
