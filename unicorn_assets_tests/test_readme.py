@@ -52,6 +52,15 @@ def test_commands_for_ones_own_model(tmp_path):
     assert (tmp_path / "my_served_home" / "releases" / "demo" / "latest" / "manifest.json").is_file()
 
 
+def test_settings_that_the_page_for_operators_shows_are_valid():
+    page = (CHECKOUT / "docs" / "operating.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    read = Settings.model_validate(tomllib.loads("\n".join(shown)))
+    assert read.lanes.devices == ("0", "1", "2", "3")
+    assert [route.kind for route in read.alerts.routes] == ["slack", "email"]
+    assert read.schedule.on is True
+
+
 def test_settings_that_the_readme_shows_are_valid():
     shown = re.findall(r"```toml\n(.*?)```", README, flags=re.DOTALL)
     assert len(shown) == 1
