@@ -16,11 +16,10 @@ under that name. The paper's own ablation gives the initialisation alone 43.59 o
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.base import Carried, ImageRule, Rows, unchanged
@@ -55,12 +54,6 @@ class Blocks:
     radii: Doubles
     image_radii: Doubles
     scales: Doubles
-    _there: NDArray[np.float32] = field(init=False, repr=False)
-    _back: NDArray[np.float32] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_there", self.axes.astype(np.float32))
-        object.__setattr__(self, "_back", np.ascontiguousarray(self.axes.T, np.float32))
 
     @classmethod
     def fit(cls, texts: Rows, images: Rows) -> Self:
@@ -97,13 +90,13 @@ class Blocks:
         """
         anchored = check(rows, self.dimension, first)
         anchored += self.image_mean - self.mean
-        placed = product(anchored, self._there).astype(np.float64)
+        placed = product(anchored, self.axes)
         inside = placed[:, : self.inside]
         radii = polar(inside)
         inside *= np.repeat(self._mapped(radii) / radii, 2, axis=1)
         middle = (self.image_mean @ self.axes)[self.inside :]
         placed[:, self.inside :] = (placed[:, self.inside :] - middle) * self.scales + middle
-        return directions(product(placed, self._back).astype(np.float64))
+        return directions(product(placed, self.axes.T))
 
     def finish(self, stepped: Moments) -> "Aniso":
         """The method, once `stepped` has seen e' of the texts.

@@ -14,7 +14,7 @@ Images stay as they are. The counts 10 and 3, the half and the 1% are our choice
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -51,10 +51,6 @@ class Matched:
     offset: Doubles
     rounds: int
     shrinkage: float
-    _singles: NDArray[np.float32] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_singles", self.matrix.astype(np.float32))
 
     @classmethod
     def fit(cls, texts: Rows, images: Rows, *, rounds: int = 3, shrinkage: float = 0.01) -> Self:
@@ -80,7 +76,7 @@ class Matched:
         centred = directions(images - mean).astype(np.float32)
         matrix, offset = np.eye(dimension), mean - source.mean()
         for _ in range(rounds):
-            placed = directions(product(texts, matrix.astype(np.float32)) + (offset - mean))
+            placed = directions(texts.astype(np.float64) @ matrix + (offset - mean))
             taken = Covariance(dimension)
             taken.add(texts[nearest(centred, placed.astype(np.float32))])
             matrix = transport(shrunk(taken.covariance(), shrinkage), goal)
@@ -119,7 +115,7 @@ class Matched:
         Raises:
             TransferError: a row is not fit for use (`rows.check`); names it, counted from `first`.
         """
-        return carried(product(check(rows, self.dimension, first), self._singles) + self.offset)
+        return carried(product(check(rows, self.dimension, first), self.matrix) + self.offset)
 
     def image_rule(self) -> ImageRule:
         """Images stay as they are."""
