@@ -31,13 +31,18 @@ class Moments:
         """Length of an embedding."""
         return len(self._sum)
 
-    def add(self, rows: NDArray[Any], *, unit: bool = True) -> None:
-        """Takes in embeddings, (n, dimension) of any float type; n may be 0.
+    def add(self, rows: NDArray[Any], *, unit: bool = True, first: int | None = None) -> None:
+        """Takes in embeddings.
+
+        Args:
+            rows: (n, dimension) of any float type; n may be 0.
+            unit: whether their norms must be 1.
+            first: the number of the first row, for errors; by default rows are counted over all calls.
 
         Raises:
-            TransferError: the rows are not fit for use (`rows.check`); names the row, counted over all calls.
+            TransferError: the rows are not fit for use (`rows.check`); names the row.
         """
-        self._take(check(rows, self.dimension, self.count, unit=unit))
+        self._take(check(rows, self.dimension, self.count if first is None else first, unit=unit))
 
     def _take(self, rows: Doubles) -> None:
         self._sum += rows.sum(axis=0)
