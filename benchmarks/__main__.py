@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("rules_engine", "answer_store", "pipeline", "web_ui")
+BENCHMARKS = ("rules_engine", "answer_store", "transfer", "pipeline", "web_ui")
 
 
 def main() -> None:
