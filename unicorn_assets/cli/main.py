@@ -188,6 +188,69 @@ def sql(query: str | None, home: Home, as_csv: bool) -> None:
 
 
 @main.command()
+@click.option(
+    "--method", type=click.Choice(["none", "mean_shift", "c3", "realign", "aniso", "matched"]), help="What to fit."
+)
+@click.option("--text", required=True, type=click.Path(path_type=Path), help="Embeddings of texts, .arrow or .parquet.")
+@click.option(
+    "--images", type=click.Path(path_type=Path), help="Embeddings of images: realign, aniso, matched need them."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The result, .arrow or .parquet.")
+@click.option(
+    "--fit", "fitted", type=click.Path(path_type=Path), help="Use this fitted transfer instead of fitting one."
+)
+@click.option(
+    "--save-fit", "keep", type=click.Path(path_type=Path), help="Save the fitted transfer here (safetensors)."
+)
+@click.option("--dtype", type=click.Choice(["float16", "float32"]), help="Of the result. [default: that of --text]")
+@click.option(
+    "--renormalise/--no-renormalise",
+    default=True,
+    show_default=True,
+    help="mean_shift: the paper's form or its code's.",
+)
+@click.option("--noise-sigma", type=float, help="c3: standard deviation of the noise in each dimension.")
+@click.option("--noise-cosine", type=float, help="c3: cosine that the noise leaves, instead. [default: 0.9]")
+@click.option("--noise-seed", default=0, show_default=True, type=click.IntRange(0), help="c3: which noise.")
+@click.option(
+    "--sample",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(2),
+    help="aniso, matched: rows of a side to fit on.",
+)
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="matched: rounds of matching.")
+@click.option(
+    "--shrinkage", default=0.01, show_default=True, type=float, help="matched: of the covariances, above 0 to 1."
+)
+def transfer(
+    method: str | None,
+    text: Path,
+    images: Path | None,
+    out: Path,
+    fitted: Path | None,
+    keep: Path | None,
+    dtype: str | None,
+    renormalise: bool,
+    noise_sigma: float | None,
+    noise_cosine: float | None,
+    noise_seed: int,
+    sample: int,
+    rounds: int,
+    shrinkage: float,
+) -> None:
+    """Carry text embeddings over into image space: a file with the columns id and embedding in, another out."""
+    from unicorn_assets.cli import transfer as command
+    from unicorn_assets.transfer.c3 import COSINE, Noise
+    from unicorn_assets.transfer.fitting import Options
+
+    if noise_sigma is None and noise_cosine is None:
+        noise_cosine = COSINE
+    options = Options(renormalise, Noise(noise_sigma, noise_cosine, noise_seed), sample, rounds, shrinkage)
+    command.transfer(method, text, images, out, options=options, fitted=fitted, keep=keep, dtype=dtype)
+
+
+@main.command()
 @home_option
 @click.option(
     "--older-than", default="30d", show_default=True, metavar="AGE", callback=age, help="As 90m, 12h, 30d or 2w."

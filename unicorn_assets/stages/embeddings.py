@@ -73,7 +73,7 @@ def _carry_over(work: Work, drafts: Drafts) -> Made:
     seen = 0
     for ids, texts in iter_vectors(work.lake.vectors("text_embeddings", work.shard)):
         moments.add(texts)
-        images, lost = transfer.method.apply(texts, seen)
+        images, lost = transfer.method.apply(texts, seen, ids)
         seen += len(ids)
         vectors.write([sample for sample, gone in zip(ids, lost, strict=True) if not gone], images[~lost])
         for sample, gone in zip(ids, lost, strict=True):

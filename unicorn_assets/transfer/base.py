@@ -1,13 +1,13 @@
 """The contract of a method that carries text embeddings over into image space."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.transfer.rows import Doubles
+from unicorn_assets.transfer.rows import LEAST_NORM, Doubles, check, norm
 
 Rows = NDArray[Any]
 """Embeddings of any float type, (n, dimension)."""
@@ -25,6 +25,21 @@ class Carried(NamedTuple):
     lost: NDArray[np.bool_]
 
 
+def carried(shifted: Doubles, *, renormalise: bool = True) -> Carried:
+    """What a method hands back for rows it has shifted, (n, dimension), which it may overwrite here.
+
+    Args:
+        shifted: the rows; one shorter than LEAST_NORM is lost.
+        renormalise: whether each is divided by its norm.
+    """
+    norms = norm(shifted)
+    lost = norms < LEAST_NORM
+    if renormalise:
+        shifted /= np.where(lost, 1.0, norms)[:, None]
+    shifted[lost] = 0.0
+    return Carried(shifted.astype(np.float32), lost)
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRule:
     """What to do with real images' embeddings, so that a model trained on carried-over texts can read them.
@@ -36,6 +51,16 @@ class ImageRule:
 
     text: str
     carry: Callable[[Rows], Carried]
+
+
+def unchanged(dimension: int) -> ImageRule:
+    """The rule of methods that bring the texts to where the images are: the images stay."""
+
+    def carry(images: Rows) -> Carried:
+        rows = check(images, dimension)
+        return Carried(rows.astype(np.float32), np.zeros(len(rows), np.bool_))
+
+    return ImageRule("Normalise the image embeddings and use them as they are, one image or many.", carry)
 
 
 class Method(Protocol):
@@ -63,8 +88,14 @@ class Method(Protocol):
             TransferError: they do not make this method.
         """
 
-    def apply(self, rows: Rows, first: int = 0) -> Carried:
-        """Carries unit rows over; `first` is the number of the first row, for errors.
+    def apply(self, rows: Rows, first: int = 0, ids: Sequence[str] | None = None) -> Carried:
+        """Carries unit rows over.
+
+        Args:
+            rows: (n, dimension).
+            first: the number of the first row, for errors.
+            ids: the rows' ids, n of them, for a method that draws something for each; without them the rows'
+                numbers, counted from `first`, stand in for them.
 
         Raises:
             TransferError: a row is not fit for use (`rows.check`).

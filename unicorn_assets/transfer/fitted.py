@@ -16,14 +16,26 @@ from safetensors.numpy import save
 from unicorn_assets.errors import LakeError, TransferError
 from unicorn_assets.lake.files import explained
 from unicorn_assets.lake.fingerprint import digest
+from unicorn_assets.transfer.aniso import Aniso
 from unicorn_assets.transfer.base import Method
+from unicorn_assets.transfer.c3 import C3
+from unicorn_assets.transfer.matched import Matched
 from unicorn_assets.transfer.mean_shift import MeanShift
+from unicorn_assets.transfer.none import NoTransfer
+from unicorn_assets.transfer.realign import Realign
 from unicorn_assets.transfer.rows import Doubles
 
 FORMAT = 1
 """Version of the file's layout."""
 
-METHODS: Mapping[str, type[Method]] = {MeanShift.name: MeanShift}
+METHODS: Mapping[str, type[Method]] = {
+    NoTransfer.name: NoTransfer,
+    MeanShift.name: MeanShift,
+    C3.name: C3,
+    Realign.name: Realign,
+    Aniso.name: Aniso,
+    Matched.name: Matched,
+}
 """Every method, by the name that a recipe gives it."""
 
 _KEY = "unicorn_transfer"
@@ -41,6 +53,7 @@ class _Description(BaseModel):
     parameters: dict[str, Any]
     dimension: int = Field(ge=1)
     sample: int = Field(ge=0)
+    images: int | None = Field(default=None, ge=0)
     fingerprints: dict[str, str]
 
 
@@ -52,11 +65,13 @@ class FittedTransfer:
         method: the fitted method.
         sample: number of text embeddings that it was fitted on.
         fingerprints: what it was fitted on, by stage.
+        images: number of image embeddings that it was fitted on; None for a method without images.
     """
 
     method: Method
     sample: int
     fingerprints: Mapping[str, str] = field(default_factory=dict)
+    images: int | None = None
 
     @property
     def version(self) -> str:
@@ -71,7 +86,10 @@ class FittedTransfer:
         """
         header = _Description(version=self.version, **self._description())
         # One key alone: safetensors writes several in no fixed order.
-        content = save(self.method.tensors, metadata={_KEY: header.model_dump_json()})
+        content = save(
+            self.method.tensors,
+            metadata={_KEY: header.model_dump_json(exclude={"images"} if self.images is None else None)},
+        )
         with explained(path):
             path.write_bytes(content)
 
@@ -97,13 +115,15 @@ class FittedTransfer:
             method = METHODS[header.method].restore(header.parameters, tensors)
         except TransferError as error:
             raise LakeError(f"{path} is damaged: {error.what}", _FIT_AGAIN) from error
-        fitted = cls(method, header.sample, header.fingerprints)
+        fitted = cls(method, header.sample, header.fingerprints, header.images)
         if method.dimension != header.dimension or fitted.version != header.version:
             raise LakeError(f"{path} is damaged: its content does not have the hash that it names.", _FIT_AGAIN)
         return fitted
 
     def _description(self) -> dict[str, Any]:
-        return {
+        # Not named where there is none: versions of transfers without images stay what they were.
+        images = {} if self.images is None else {"images": self.images}
+        return images | {
             "format": FORMAT,
             "method": self.method.name,
             "parameters": self.method.parameters,

@@ -3,19 +3,14 @@
 The authors' code leaves the Norm out; `renormalise` says which of the two is meant.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
-from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.base import Carried, ImageRule, Rows
-from unicorn_assets.transfer.rows import Doubles, check, norm
+from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried
+from unicorn_assets.transfer.restoring import flag, restored
+from unicorn_assets.transfer.rows import Doubles, check
 from unicorn_assets.transfer.statistics import Moments
-
-LEAST_NORM = 2.0**-11
-"""A difference shorter than this is float16's own rounding of a unit vector: it has no direction of its own."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -62,14 +57,10 @@ class MeanShift:
         Raises:
             TransferError: they are not those of a mean shift.
         """
-        renormalise, mean = parameters.get("renormalise"), tensors.get("mean")
-        if not isinstance(renormalise, bool) or len(parameters) != 1 or len(tensors) != 1:
-            mean = None
-        if mean is None or mean.ndim != 1 or mean.dtype != np.float64 or not np.isfinite(mean).all():
-            raise TransferError("The parameters are not those of a mean shift.", "fit it again.")
-        return cls(mean, bool(renormalise))
+        restored("a mean shift", parameters, {"renormalise": flag}, tensors, {"mean": "d"})
+        return cls(tensors["mean"], parameters["renormalise"])
 
-    def apply(self, rows: Rows, first: int = 0) -> Carried:
+    def apply(self, rows: Rows, first: int = 0, ids: Sequence[str] | None = None) -> Carried:
         """Carries unit rows (n, dimension) over; computed in float64, a row's result does not depend on its chunk.
 
         Raises:
@@ -77,12 +68,7 @@ class MeanShift:
         """
         shifted = check(rows, self.dimension, first)
         shifted -= self.mean
-        norms = norm(shifted)
-        lost = norms < LEAST_NORM
-        if self.renormalise:
-            shifted /= np.where(lost, 1.0, norms)[:, None]
-        shifted[lost] = 0.0
-        return Carried(shifted.astype(np.float32), lost)
+        return carried(shifted, renormalise=self.renormalise)
 
     def image_rule(self) -> ImageRule:
         """The paper's inference: subtract the mean of the images' own embeddings, so a set of them is needed."""

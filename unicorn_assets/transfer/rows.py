@@ -10,6 +10,9 @@ from unicorn_assets.errors import TransferError
 UNIT_TOLERANCE = 1e-2
 """How far a row's norm may be from 1: wide enough for float16, narrow enough to find rows that nobody normalised."""
 
+LEAST_NORM = 2.0**-11
+"""A difference shorter than this is float16's own rounding of a unit vector: it has no direction of its own."""
+
 Doubles = NDArray[np.float64]
 
 
@@ -48,6 +51,15 @@ def norm(rows: Doubles) -> Doubles:
     """The norm of each row, (n,). The sum over a row does not depend on the rows beside it."""
     squares: Doubles = np.einsum("ij,ij->i", rows, rows)
     return np.sqrt(squares)
+
+
+def directions(rows: Doubles) -> Doubles:
+    """The same rows, each divided by its norm in place; one shorter than LEAST_NORM becomes zero."""
+    norms = norm(rows)
+    lost = norms < LEAST_NORM
+    rows /= np.where(lost, 1.0, norms)[:, None]
+    rows[lost] = 0.0
+    return rows
 
 
 def _refuse(bad: NDArray[np.bool_], first: int, what: str, cure: str, norms: Doubles | None = None) -> None:

@@ -1,6 +1,6 @@
 """Statistics of a set of embeddings, gathered as they stream by, and mergeable over shards in any order."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,8 @@ class Moments:
 
     Unit rows need no shifted sums: their squares are 1, so nothing cancels that matters (checked against a two-pass
     reference in the tests). How the rows were cut into chunks changes the result by less than 1e-12; the same chunks
-    give the same bytes.
+    give the same bytes. The mean of float16 rows is exact whatever the chunks: they are whole multiples of 2**-24, of
+    which float64 adds up 2**29 without rounding.
 
     Args:
         dimension: length of an embedding.
@@ -30,20 +31,25 @@ class Moments:
         """Length of an embedding."""
         return len(self._sum)
 
-    def add(self, rows: NDArray[Any], *, unit: bool = True) -> None:
-        """Takes in embeddings, (n, dimension) of any float type; n may be 0.
+    def add(self, rows: NDArray[Any], *, unit: bool = True, first: int | None = None) -> None:
+        """Takes in embeddings.
+
+        Args:
+            rows: (n, dimension) of any float type; n may be 0.
+            unit: whether their norms must be 1.
+            first: the number of the first row, for errors; by default rows are counted over all calls.
 
         Raises:
-            TransferError: the rows are not fit for use (`rows.check`); names the row, counted over all calls.
+            TransferError: the rows are not fit for use (`rows.check`); names the row.
         """
-        self._take(check(rows, self.dimension, self.count, unit=unit))
+        self._take(check(rows, self.dimension, self.count if first is None else first, unit=unit))
 
     def _take(self, rows: Doubles) -> None:
         self._sum += rows.sum(axis=0)
         self._squares += float(np.einsum("ij,ij->", rows, rows))
         self.count += len(rows)
 
-    def merge(self, other: "Moments") -> None:
+    def merge(self, other: Self) -> None:
         """Takes in what another instance gathered.
 
         Raises:
@@ -80,3 +86,54 @@ class Moments:
         """
         mean = self.mean()
         return max(0.0, self._squares / self.count - float(mean @ mean))
+
+
+class Covariance(Moments):
+    """The same and the full covariance, whose sums take dimension**2 numbers.
+
+    Args:
+        dimension: length of an embedding.
+    """
+
+    def __init__(self, dimension: int) -> None:
+        super().__init__(dimension)
+        self._products = np.zeros((dimension, dimension))
+
+    def _take(self, rows: Doubles) -> None:
+        super()._take(rows)
+        self._products += rows.T @ rows
+
+    def merge(self, other: Self) -> None:
+        """Takes in what another instance gathered.
+
+        Raises:
+            TransferError: the dimensions differ.
+        """
+        super().merge(other)
+        self._products += other._products
+
+    def covariance(self) -> Doubles:
+        """The covariance, (dimension, dimension) and exactly symmetric, with the count as denominator.
+
+        Raises:
+            TransferError: there are fewer than 2 rows.
+        """
+        mean = self.mean()
+        matrix: Doubles = self._products / self.count - np.outer(mean, mean)
+        return (matrix + matrix.T) / 2
+
+
+def enough_for_covariance(what: str, rows: NDArray[Any], dimension: int) -> Covariance:
+    """The statistics of unit rows, (n, dimension), where they are enough for a covariance of full rank.
+
+    Raises:
+        TransferError: there are no more rows than dimensions, or one is not fit for use; `what` names them.
+    """
+    if len(rows) <= dimension:
+        raise TransferError(
+            f"There are {len(rows):,} {what}; the covariance of {dimension:,} dimensions needs {dimension + 1:,}.",
+            "give more of them; 10,000 are a good number.",
+        )
+    seen = Covariance(dimension)
+    seen.add(rows)
+    return seen

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.mean_shift import LEAST_NORM, MeanShift
+from unicorn_assets.transfer.mean_shift import MeanShift
+from unicorn_assets.transfer.rows import LEAST_NORM
 from unicorn_assets.transfer.statistics import Moments
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.statistics import Moments
+from unicorn_assets.transfer.statistics import Covariance, Moments
 
 
 def units(number, width=6, seed=0, dtype=np.float32):
@@ -103,3 +103,39 @@ def test_rows_without_unit_norm_are_taken_where_that_is_asked_for():
     moments.add(np.array([[3.0, 0], [0, 0]]), unit=False)
     assert moments.mean().tolist() == [1.5, 0]
     assert moments.trace() == pytest.approx(2.25)
+
+
+@given(
+    number=st.integers(2, 60),
+    cuts=st.lists(st.integers(0, 60), max_size=6),
+    order=st.randoms(use_true_random=False),
+    dtype=st.sampled_from([np.float16, np.float32, np.float64]),
+)
+@settings(deadline=None, max_examples=40)
+def test_covariances_merge_in_any_order(number, cuts, order, dtype):
+    rows = units(number, seed=number, dtype=dtype)
+    edges = sorted({0, number, *(min(cut, number) for cut in cuts)})
+    parts = []
+    for start, stop in pairwise(edges):
+        part = Covariance(6)
+        part.add(rows[start:stop])
+        parts.append(part)
+    order.shuffle(parts)
+    merged = Covariance(6)
+    for part in parts:
+        merged.merge(part)
+    found = merged.covariance()
+    assert np.array_equal(found, found.T)
+    assert np.allclose(found, np.cov(rows.astype(np.float64).T, bias=True), rtol=0, atol=1e-12)
+    assert merged.trace() == pytest.approx(np.trace(found), abs=1e-12)
+
+
+def test_the_mean_of_half_precision_rows_is_exact_whatever_the_chunks():
+    rows = units(5000, dtype=np.float16)
+    whole, cut = gathered(rows), gathered(*(rows[start : start + 7] for start in range(0, 5000, 7)))
+    assert whole.mean().tobytes() == cut.mean().tobytes()
+
+
+def test_the_number_of_the_first_row_can_be_given():
+    with pytest.raises(TransferError, match="Row 70 is a zero vector"):
+        Moments(6).add(np.zeros((1, 6)), first=70)

@@ -1,0 +1,137 @@
+"""Sets of embeddings with a gap, and every method once more in plain float64 NumPy, as the papers write it."""
+
+import numpy as np
+
+from unicorn_assets.identity import row_seed
+from unicorn_assets.transfer.aniso import Blocks
+from unicorn_assets.transfer.c3 import C3, Noise
+from unicorn_assets.transfer.matched import Matched
+from unicorn_assets.transfer.mean_shift import MeanShift
+from unicorn_assets.transfer.noise import noise
+from unicorn_assets.transfer.none import NoTransfer
+from unicorn_assets.transfer.realign import Anchor
+from unicorn_assets.transfer.statistics import Moments
+
+WIDTH = 24
+METHODS = ("none", "mean_shift", "c3", "c3_images", "realign", "aniso", "matched")
+
+
+def unit(rows):
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def side(number, seed, dtype=np.float32, width=WIDTH, images=False):
+    mixing = np.random.default_rng(7).normal(size=(width, width)) * np.linspace(0.3, 0.05, width)
+    mean = np.random.default_rng(8 + images).normal(size=width) / np.sqrt(width)
+    rows = np.random.default_rng(seed).normal(size=(number, width)) @ mixing
+    if images:
+        rows = rows * np.linspace(0.6, 1.4, width)
+    return unit(rows + mean).astype(dtype)
+
+
+def texts(number=400, seed=1, dtype=np.float32, width=WIDTH):
+    return side(number, seed, dtype, width)
+
+
+def images(number=300, seed=2, dtype=np.float32, width=WIDTH):
+    return side(number, seed, dtype, width, images=True)
+
+
+def moments(rows):
+    found = Moments(rows.shape[1])
+    found.add(rows)
+    return found
+
+
+def fitted(name, y, x):
+    match name:
+        case "none":
+            return NoTransfer(y.shape[1])
+        case "mean_shift":
+            return MeanShift.fit(moments(y))
+        case "c3":
+            return C3.fit(moments(y), None, Noise(sigma=0.05, seed=3))
+        case "c3_images":
+            return C3.fit(moments(y), moments(x), Noise(cosine=0.8, seed=3))
+        case "realign":
+            anchor = Anchor.fit(moments(y), moments(x))
+            return anchor.finish(moments(anchor.step(y)))
+        case "aniso":
+            blocks = Blocks.fit(y, x)
+            return blocks.finish(moments(blocks.step(y)))
+    return Matched.fit(y, x)
+
+
+def reference(name, y, x, ids):
+    y, x = y.astype(np.float64), x.astype(np.float64)
+    return _REFERENCES[name](y, x, ids)
+
+
+def _c3(y, x, ids):
+    return unit(y - y.mean(0) + 0.05 * noise(ids, y.shape[1], 3))
+
+
+def _c3_images(y, x, ids):
+    shifted = y - y.mean(0) + x.mean(0)
+    sigma = np.linalg.norm(shifted, axis=1, keepdims=True) * np.sqrt((1 / 0.8**2 - 1) / y.shape[1])
+    return unit(shifted + sigma * noise(ids, y.shape[1], 3))
+
+
+def _realign(y, x, ids):
+    trace_y, trace_x = (((side - side.mean(0)) ** 2).sum(axis=1).mean() for side in (y, x))
+    first = unit(x.mean(0) + np.sqrt(trace_x / (trace_y + 1e-10)) * (y - y.mean(0)))
+    return unit(first - first.mean(0) + x.mean(0))
+
+
+def _aniso(y, x, ids):
+    values, axes = np.linalg.eigh(np.cov(y.T, bias=True) + np.cov(x.T, bias=True))
+    values, axes = values[::-1], axes[:, ::-1]
+    r = next(k for k in range(len(values)) if values[:k].sum() > 0.9 * values.sum())
+    r += r % 2
+    z, w = (y - y.mean(0) + x.mean(0)) @ axes, x @ axes
+    for a in range(0, r, 2):
+        rho, goal = (np.sqrt((part[:, a : a + 2] ** 2).sum(axis=1) + 1e-12) for part in (z, w))
+        from_, to = (np.quantile(radii, np.linspace(0, 1, 129)) for radii in (rho, goal))
+        z[:, a : a + 2] *= (np.interp(rho, from_, to) / rho)[:, None]
+    for a in range(r, len(values)):
+        scale = np.sqrt((w[:, a].var() + 1e-10) / (z[:, a].var() + 1e-10))
+        z[:, a] = (z[:, a] - z[:, a].mean()) * scale + w[:, a].mean()
+    first = unit(z @ axes.T)
+    return unit(first - first.mean(0) + x.mean(0))
+
+
+def _root(matrix, power):
+    values, axes = np.linalg.eigh(matrix)
+    return (axes * values**power) @ axes.T
+
+
+def _shrunk(matrix):
+    return 0.99 * matrix + 0.01 * np.trace(matrix) / len(matrix) * np.eye(len(matrix))
+
+
+def _matched(y, x, ids):
+    goal, centred = _shrunk(np.cov(x.T, bias=True)), unit(x - x.mean(0))
+    carried = y - y.mean(0) + x.mean(0)
+    for _ in range(3):
+        cosines = centred @ unit(carried - x.mean(0)).T
+        hubs = np.sort(cosines, axis=0)[-10:].mean(axis=0) / 2
+        taken = y[(cosines - hubs).argmax(axis=1)]
+        half, inverse = (_root(_shrunk(np.cov(taken.T, bias=True)), power) for power in (0.5, -0.5))
+        matrix = inverse @ _root(half @ goal @ half, 0.5) @ inverse
+        carried = (y - taken.mean(0)) @ matrix + x.mean(0)
+    return unit(carried)
+
+
+_REFERENCES = {
+    "none": lambda y, x, ids: y,
+    "mean_shift": lambda y, x, ids: unit(y - y.mean(0)),
+    "c3": _c3,
+    "c3_images": _c3_images,
+    "realign": _realign,
+    "aniso": _aniso,
+    "matched": _matched,
+}
+
+
+def names(number, start=0):
+    return [f"id-{row_seed(str(number), 'test'):x}" for number in range(start, start + number)]

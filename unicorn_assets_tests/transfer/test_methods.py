@@ -1,0 +1,185 @@
+"""What holds for every method: a float64 reference, chunks that change nothing, files, wrong rows, image rules."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from unicorn_assets.errors import LakeError, TransferError
+from unicorn_assets.transfer.fitted import METHODS as CLASSES
+from unicorn_assets.transfer.fitted import FittedTransfer
+from unicorn_assets.transfer.mean_shift import MeanShift
+from unicorn_assets_tests.transfer.references import (
+    METHODS,
+    WIDTH,
+    fitted,
+    images,
+    moments,
+    names,
+    reference,
+    texts,
+)
+
+every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def cosines(left, right):
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    return (left * right).sum(axis=1) / np.linalg.norm(left, axis=1) / np.linalg.norm(right, axis=1)
+
+
+def test_every_method_is_here():
+    assert {name.removesuffix("_images") for name in METHODS} == set(CLASSES)
+    assert all(CLASSES[name].name == name for name in CLASSES)
+
+
+@every_method
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_agrees_with_a_plain_float64_reference(name, dtype):
+    y, x, ids = texts(dtype=dtype), images(dtype=dtype), names(400)
+    vectors, lost = fitted(name, y, x).apply(y, 0, ids)
+    assert vectors.dtype == np.float32
+    assert not lost.any()
+    assert np.abs(cosines(vectors, reference(name, y, x, ids)) - 1).max() < 1e-6
+    if name != "none" or dtype == np.float32:
+        assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+
+
+@every_method
+@given(cuts=st.lists(st.integers(0, 300), max_size=4))
+@settings(deadline=None, max_examples=15)
+def test_a_rows_bytes_do_not_depend_on_its_chunk(name, cuts):
+    y, ids = texts(300, dtype=np.float16), names(300)
+    method = fitted(name, texts(), images())
+    whole = method.apply(y, 0, ids).vectors
+    edges = sorted({0, 300, *cuts})
+    parts = [method.apply(y[start:stop], start, ids[start:stop]).vectors for start, stop in pairwise(edges)]
+    assert np.concatenate(parts).tobytes() == whole.tobytes()
+
+
+@every_method
+def test_a_saved_method_is_the_same_again(name, tmp_path):
+    path = tmp_path / "fit.safetensors"
+    saved = FittedTransfer(fitted(name, texts(), images()), 400, {"text": "ab"}, 300)
+    saved.save(path)
+    loaded = FittedTransfer.load(path)
+    assert (loaded.version, loaded.images, loaded.sample) == (saved.version, 300, 400)
+    y, ids = texts(50, seed=5), names(50)
+    assert loaded.method.apply(y, 0, ids).vectors.tobytes() == saved.method.apply(y, 0, ids).vectors.tobytes()
+    assert loaded.method.image_rule().text == saved.method.image_rule().text
+
+
+@every_method
+def test_tensors_and_parameters_of_another_method_are_refused(name):
+    method = fitted(name, texts(), images())
+    for other in METHODS:
+        made = fitted(other, texts(), images())
+        if made.name != method.name:
+            with pytest.raises(TransferError, match="are not those of"):
+                type(method).restore(made.parameters, made.tensors)
+
+
+@every_method
+@pytest.mark.parametrize("damage", [np.nan, np.inf])
+def test_tensors_that_are_not_finite_or_of_another_shape_are_refused(name, damage):
+    method = fitted(name, texts(), images())
+    for tensor in method.tensors:
+        wrong = method.tensors[tensor].copy()
+        wrong.flat[0] = damage
+        for other in (wrong, method.tensors[tensor][..., None], method.tensors[tensor].astype(np.float32)):
+            with pytest.raises(TransferError, match="are not those of"):
+                type(method).restore(method.parameters, {**method.tensors, tensor: other})
+
+
+@every_method
+def test_wrong_rows_are_refused_with_their_number(name):
+    method = fitted(name, texts(), images())
+    for value, says in ((np.nan, "holds NaN"), (-np.inf, "holds NaN or an infinity"), (2.0, "not of unit norm")):
+        bad = texts(5)
+        bad[2, 0] = value
+        with pytest.raises(TransferError, match=f"Row 12 .*{says}"):
+            method.apply(bad, first=10)
+    bad = texts(5)
+    bad[4] = 0
+    with pytest.raises(TransferError, match="Row 4 is a zero vector"):
+        method.apply(bad)
+    with pytest.raises(TransferError, match="shape"):
+        method.apply(texts(5, width=WIDTH + 1))
+
+
+@every_method
+def test_an_empty_chunk_stays_empty_and_the_input_is_left_alone(name):
+    method, rows = fitted(name, texts(), images()), texts(9, dtype=np.float64)
+    before = rows.copy()
+    assert method.apply(rows[:0]).vectors.shape == (0, WIDTH)
+    method.apply(rows)
+    assert np.array_equal(rows, before)
+
+
+@every_method
+def test_what_to_do_with_real_images(name):
+    method, x = fitted(name, texts(), images()), images(40, seed=4)
+    rule = method.image_rule()
+    carried = rule.carry(x)
+    if name in ("mean_shift", "c3"):
+        assert "subtract the mean" in rule.text
+        assert np.array_equal(carried.vectors, MeanShift.fit(moments(x)).apply(x).vectors)
+    else:
+        assert "as they are" in rule.text
+        assert np.array_equal(carried.vectors, x)
+        assert rule.carry(x[:1]).vectors.shape == (1, WIDTH)
+    with pytest.raises(TransferError, match="is a zero vector"):
+        rule.carry(np.zeros((3, WIDTH)))
+
+
+@pytest.mark.parametrize("name", ["c3_images", "realign", "aniso", "matched"])
+def test_the_gap_between_the_centroids_closes(name):
+    y, x = texts(3000), images(3000)
+    carried = fitted(name, y, x).apply(y).vectors
+    before, after = (float(np.linalg.norm(rows.mean(0) - x.mean(0))) for rows in (y, carried))
+    assert before > 0.35
+    assert after < 0.25 * before
+
+
+def test_matched_brings_the_covariance_to_that_of_the_images():
+    y, x = texts(3000), images(3000)
+    carried = fitted("matched", y, x).apply(y).vectors
+    before, after = (float(np.linalg.norm(np.cov(rows.T) - np.cov(x.T))) for rows in (y, carried))
+    assert after < 0.4 * before
+
+
+@pytest.mark.parametrize("name", ["aniso", "matched"])
+def test_a_covariance_needs_more_rows_than_dimensions(name):
+    for y, x, what in ((texts(WIDTH), images(), "24 texts"), (texts(), images(WIDTH), "24 images")):
+        with pytest.raises(TransferError, match=rf"{what}; the covariance of 24 dimensions needs 25"):
+            fitted(name, y, x)
+
+
+GOLDEN = {
+    "none": [-0.05133, 0.52636, -0.13741, 0.03314],
+    "mean_shift": [0.04813, 0.59568, -0.08685, 0.06489],
+    "c3": [0.05499, 0.53054, -0.15652, 0.12175],
+    "c3_images": [0.01107, 0.37671, -0.32484, 0.23567],
+    "realign": [-0.01383, 0.56776, -0.18395, 0.12373],
+    "aniso": [-0.01111, 0.56937, -0.17592, 0.13219],
+    "matched": [0.00562, 0.43584, -0.17332, 0.11845],
+}
+
+
+@every_method
+def test_golden_values(name):
+    y, x = texts(200), images(200)
+    vectors = fitted(name, y, x).apply(y, 0, names(200)).vectors
+    assert vectors[7, :4].tolist() == pytest.approx(GOLDEN[name], abs=1e-5)
+
+
+def test_a_damaged_file_of_a_method_with_images_is_refused(tmp_path):
+    path = tmp_path / "fit.safetensors"
+    FittedTransfer(fitted("realign", texts(), images()), 400, images=300).save(path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(LakeError, match="is damaged"):
+        FittedTransfer.load(path)
