@@ -86,13 +86,13 @@ def _products(one: Doubles, other: Doubles, groups: int) -> Doubles:
     sums = np.zeros((groups, groups, 6))
     for own, start, stop in _blocks(len(one), groups):
         itself = np.arange(stop - start), np.arange(start, stop)
-        pair = np.ones((stop - start, len(one)))
         first, second = one[start:stop] @ one.T, other[start:stop] @ other.T
-        for values in (pair, first, second):
-            values[itself] = 0.0
-        terms = (pair, first, second, first * first, second * second, first * second)
-        for place, values in enumerate(terms):
-            sums[own, :, place] += np.add.reduceat(values.sum(axis=0), starts)
+        first[itself] = second[itself] = 0.0
+        pairs = np.full(len(one), float(stop - start))
+        pairs[start:stop] -= 1
+        columns = [pairs, first.sum(axis=0), second.sum(axis=0)]
+        columns += [np.einsum("ij,ij->j", *two) for two in ((first, first), (second, second), (first, second))]
+        sums[own] += np.add.reduceat(np.stack(columns, axis=1), starts, axis=0)
     return sums
 
 
