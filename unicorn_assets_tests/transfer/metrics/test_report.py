@@ -83,7 +83,7 @@ def test_no_transfer_changes_nothing():
     assert found.gap_before.pairs.paired_distance == 0
 
 
-@pytest.mark.parametrize("pool", [LEAST_POOL, 4000])
+@pytest.mark.parametrize("pool", [LEAST_POOL, 2000])
 def test_chunks_change_nothing(pool):
     texts, images = TEXTS.astype(np.float16), IMAGES.astype(np.float16)
     whole = report(texts, SHIFTED, images, pool=pool)
