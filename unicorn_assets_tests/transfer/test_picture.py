@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from unicorn_assets.transfer.picture import MOST_ROWS, cosines, draw, project
+from unicorn_assets.transfer.picture import MOST_ROWS, cosines, crossed, draw, project
 
 PYPLOT = """
 import sys
@@ -49,6 +49,42 @@ def test_is_a_small_png_and_the_same_each_time(dimension):
     assert picture.startswith(b"\x89PNG")
     assert len(picture) < 150_000
     assert draw(sets) == picture
+
+
+def test_cosines_of_two_sets():
+    found = crossed(np.array([[2.0, 0], [0, 3]]), np.array([[1.0, 1], [0, -4], [0, 0]]))
+    assert found == pytest.approx([np.sqrt(0.5), 0, 0, np.sqrt(0.5), -1, 0])
+
+
+@pytest.mark.parametrize("dimension", [8, 384])
+def test_images_and_spectra_stand_beside_it_in_a_small_png(dimension):
+    before, images = cloud(2 * MOST_ROWS, dimension, 0.5), cloud(MOST_ROWS, dimension, -0.3, 1)
+    sets = {"before": before, "after": before - before.mean(axis=0) + images.mean(axis=0), "images": images}
+    # As a report gives them, with axes that have no variance.
+    spectra = {name: [*(np.arange(1.0, dimension + 1) ** -1.3).tolist(), 0.0] for name in sets}
+    picture = draw(sets, against="images", spectra=spectra)
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 150_000
+    assert draw(sets, against="images", spectra=spectra) == picture
+    plain = draw(sets)
+    assert len({picture, plain, draw(sets, against="images"), draw(sets, spectra=spectra)}) == 4
+    assert width(picture) > width(plain) == width(draw(sets, against="images"))
+
+
+def width(picture):
+    return int.from_bytes(picture[16:20], "big")
+
+
+def test_a_set_without_variance_has_no_line_and_one_may_have_no_spectrum():
+    sets = {"texts": np.tile(np.eye(3)[:1], (4, 1)), "images": np.eye(3)}
+    assert draw(sets, spectra={"texts": (0.0, 0.0, 0.0), "images": (0.5, 0.5, 0.0)}).startswith(b"\x89PNG")
+    assert draw(sets, spectra={"images": (0.5, 0.5, 0.0)}).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("more", [{"against": "sounds"}, {"spectra": {"texts": [1.0], "sounds": [1.0]}}])
+def test_a_name_that_no_set_has_is_refused(more):
+    with pytest.raises(ValueError, match="'sounds' is none of the sets"):
+        draw({"texts": np.eye(3)}, **more)
 
 
 def test_a_set_of_one_row_is_refused():
