@@ -2,7 +2,8 @@
 
 Run it with `python -m benchmarks.transfer [ROWS] [FOLDER]`; the folder should lie on the disk that is meant. Each line
 is a process of its own: ours the best of three, the plain form once. Work is what it takes from file to file, on the
-clock and of the processors; start and imports are counted apart. Own memory is the peak of the process less the files that it maps (Linux: RssAnon, looked at every 5 ms).
+clock and of the processors; start and imports are counted apart. Own memory is the peak of the process less the files
+that it maps (Linux: RssAnon, looked at every 5 ms).
 
 The plain form is a pickled list of {"id", "embedding"}, as the authors' scripts read and write, and NumPy on all of it.
 """
