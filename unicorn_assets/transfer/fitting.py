@@ -148,9 +148,10 @@ def moments(side: Embeddings, what: str, progress: Progress, step: Anchor | Bloc
         found = Moments(side.dimension)
         for block in blocks(len(batch.vectors)):
             rows, first = batch.vectors[block], batch.first + block.start
-            if step is not None:
-                rows = _kept(step.step(rows, first))
-            found.add(rows, first=first)
+            if step is None:
+                found.add(rows, first=first)
+            else:
+                found.take(_kept(step.step(rows, first)))
         return found
 
     total = Moments(side.dimension)

@@ -42,9 +42,10 @@ class Moments:
         Raises:
             TransferError: the rows are not fit for use (`rows.check`); names the row.
         """
-        self._take(check(rows, self.dimension, self.count if first is None else first, unit=unit))
+        self.take(check(rows, self.dimension, self.count if first is None else first, unit=unit))
 
-    def _take(self, rows: Doubles) -> None:
+    def take(self, rows: Doubles) -> None:
+        """Takes in rows, (n, dimension), that need no check any more."""
         self._sum += rows.sum(axis=0)
         self._squares += float(np.einsum("ij,ij->", rows, rows))
         self.count += len(rows)
@@ -99,8 +100,9 @@ class Covariance(Moments):
         super().__init__(dimension)
         self._products = np.zeros((dimension, dimension))
 
-    def _take(self, rows: Doubles) -> None:
-        super()._take(rows)
+    def take(self, rows: Doubles) -> None:
+        """Takes in rows, (n, dimension), that need no check any more."""
+        super().take(rows)
         self._products += rows.T @ rows
 
     def merge(self, other: Self) -> None:
