@@ -3,7 +3,7 @@
 Run it with `python -m benchmarks.transfer [ROWS] [FOLDER]`; the folder should lie on the disk that is meant. Each line
 is a process of its own: ours the best of three, the plain form once. Work is what it takes from file to file, on the
 clock and of the processors; start and imports are counted apart. Own memory is the peak of the process less the files
-that it maps (Linux: RssAnon, looked at every 5 ms).
+that it maps (Linux: RssAnon, looked at every 5 ms). Outputs are new files: to replace one makes ext4 write at once.
 
 The plain form is a pickled list of {"id", "embedding"}, as the authors' scripts read and write, and NumPy on all of it.
 """
@@ -120,6 +120,7 @@ def child(form: str, method: str, folder: Path) -> None:
 def best(form: str, method: str, folder: Path) -> None:
     found = []
     for _ in range(RUNS if form == "ours" else 1):
+        (folder / "ours.arrow").unlink(missing_ok=True)
         command = [sys.executable, "-m", "benchmarks.transfer", "--child", form, method, str(folder)]
         start = time.perf_counter()
         done = subprocess.run(command, check=True, capture_output=True, text=True)
@@ -136,6 +137,7 @@ def whole_command(method: str, folder: Path) -> None:
     command = [*program, "--method", method, "--text", str(folder / "text.arrow"), *images]
     seconds = []
     for _ in range(RUNS):
+        (folder / "command.arrow").unlink(missing_ok=True)
         start = time.perf_counter()
         subprocess.run([*command, "--out", str(folder / "command.arrow")], check=True, capture_output=True)
         seconds.append(time.perf_counter() - start)

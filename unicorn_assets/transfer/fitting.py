@@ -15,7 +15,7 @@ from unicorn_assets.transfer.mean_shift import MeanShift
 from unicorn_assets.transfer.none import NoTransfer
 from unicorn_assets.transfer.realign import Anchor, Realign
 from unicorn_assets.transfer.reservoir import Reservoir
-from unicorn_assets.transfer.rows import Doubles, norm
+from unicorn_assets.transfer.rows import Doubles, emptied
 from unicorn_assets.transfer.statistics import Moments
 from unicorn_assets.transfer.threads import blocks, in_order
 
@@ -193,5 +193,5 @@ def _sample(side: Embeddings, what: str, sides: Sides, options: Options) -> Rese
 
 
 def _kept(rows: Doubles) -> Doubles:
-    kept = norm(rows) > 0
+    kept = ~emptied(rows)
     return rows if kept.all() else rows[kept]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried, unchanged
 from unicorn_assets.transfer.restoring import positive, restored
-from unicorn_assets.transfer.rows import Doubles, check, directions, norm
+from unicorn_assets.transfer.rows import Doubles, check, directions, emptied
 from unicorn_assets.transfer.statistics import Moments
 
 EPSILON = 1e-10
@@ -60,9 +60,8 @@ class Anchor:
             TransferError: a row is not fit for use (`rows.check`).
         """
         shifted = check(rows, self.dimension, first)
-        shifted -= self.mean
         shifted *= self.scale
-        shifted += self.image_mean
+        shifted += self.image_mean - self.scale * self.mean
         return directions(shifted)
 
     def finish(self, stepped: Moments) -> "Realign":
@@ -128,7 +127,7 @@ class Realign:
 
 def recentred(stepped: Doubles, shift: Doubles) -> Carried:
     """Step 3 on e', which it may overwrite: Norm(e' + shift), shift = mu_x - mu'; a row lost before stays lost."""
-    lost = norm(stepped) == 0
+    lost = emptied(stepped)
     stepped += shift
     stepped[lost] = 0.0
     return carried(stepped)

@@ -62,6 +62,13 @@ def directions(rows: Doubles) -> Doubles:
     return rows
 
 
+def emptied(rows: Doubles) -> NDArray[np.bool_]:
+    """Which rows are zero, (n,); looks beyond the first number only where that is zero."""
+    found: NDArray[np.bool_] = rows[:, 0] == 0
+    found[found] = norm(rows[found]) == 0
+    return found
+
+
 def _refuse(bad: NDArray[np.bool_], first: int, what: str, cure: str, norms: Doubles | None = None) -> None:
     found = np.flatnonzero(bad)
     if found.size:

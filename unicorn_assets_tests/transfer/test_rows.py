@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.rows import check, norm
+from unicorn_assets.transfer.rows import check, emptied, norm
 
 
 def identity(dtype=np.float32):
@@ -73,3 +73,9 @@ def test_rounding_a_unit_row_to_float16_stays_within_the_tolerance(width, seed):
 def test_a_rows_norm_does_not_depend_on_its_neighbours():
     rows = np.random.default_rng(0).normal(size=(300, 1280))
     assert norm(rows)[17:18].tobytes() == norm(rows[17:18]).tobytes()
+
+
+def test_only_rows_that_are_zero_throughout_are_emptied():
+    rows = np.array([[0.0, 0.0], [0.0, 1e-9], [1.0, 0.0], [-0.0, 0.0]])
+    assert emptied(rows).tolist() == [True, False, False, True]
+    assert emptied(rows[:0]).tolist() == []
