@@ -186,6 +186,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--idle-seconds", type=float, required=True)
     told = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it tells of each plug-in that it sets up
     slot = Slot(told.home, told.lane, told.number)
     try:
         with locked(slot.lock, what=f"the slot {slot.folder.name}", wait_seconds=LOCK_SECONDS):
