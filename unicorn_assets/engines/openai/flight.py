@@ -52,11 +52,12 @@ class Flight:
         self._runner.get_loop().set_exception_handler(self._stray)
 
     def _stray(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """What was raised in a callback, by a signal's handler in most cases: the loop alone would only log it."""
-        if "handle" not in context or context.get("exception") is None:
+        """An interrupt that a signal's handler raised in a callback: the loop alone would only log it."""
+        raised = context.get("exception")
+        if raised is None or isinstance(raised, Exception):
             loop.default_exception_handler(context)
             return
-        self._error = self._error or context["exception"]
+        self._error = self._error or raised
         self._news.set()
 
     def __len__(self) -> int:
