@@ -91,8 +91,10 @@ def kill(deployment, *words):
 
 
 def after_a_look_at_the_backfill(deployment):
-    """Dagster gives a backfill up for good if its code server dies in the very moment of the daemon's look, which comes
-    every 30 s; the schedule would make the shards that are left. Here the backfill itself is to go on.
+    """Waits until the daemon has just looked at the backfill.
+
+    Dagster gives a backfill up for good if its code server dies in the very moment of a look, which comes every 30 s;
+    the schedule would then make the shards that are left. Here the backfill itself is to go on.
     """
     looks = deployment.log.read_text().count("Evaluating asset backfill")
     until(lambda: deployment.log.read_text().count("Evaluating asset backfill") > looks, 60, deployment)
