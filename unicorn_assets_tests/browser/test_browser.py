@@ -123,7 +123,7 @@ def test_its_alert_arrives_with_a_link_to_its_run(server, page, webhook, one_sha
     page.get_by_text("enough_samples").first.wait_for()
     page.goto(f"{server.base}/automation")
     for name in ("alerts", "fresh_sources", "fresh_shards", "fresh_release"):
-        page.get_by_role("link", name=name, exact=True).wait_for()
+        page.get_by_role("link").filter(has=page.get_by_text(name, exact=True)).wait_for()
 
 
 def test_the_release_shows_its_counts_card_and_folder(server, page, released):
