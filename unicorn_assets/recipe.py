@@ -9,12 +9,14 @@ import tomllib
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from unicorn_assets.errors import RecipeError
+from unicorn_assets.lake.embedding_files import SUFFIXES
+from unicorn_assets.transfer import choices
 
 SHIPPED = Path(__file__).parent / "recipes"
 CHECKOUT = Path(__file__).parent.parent
@@ -22,6 +24,12 @@ MAX_SHARDS = 9999
 
 Format = Literal["auto", "jsonl", "csv", "tsv", "parquet", "text", "labels"]
 Count = Annotated[int, Field(ge=1, le=10**12)]  # small enough for every table
+
+
+def _named(path: str, what: str) -> str:
+    if not path.strip() or "\x00" in path or path.encode(errors="replace").decode() != path:
+        raise ValueError(f"must name {what}, in UTF-8")
+    return path
 
 
 class Section(BaseModel):
@@ -52,9 +60,7 @@ class Source(Section):
     @field_validator("path")
     @classmethod
     def _path_names_a_file(cls, value: str) -> str:
-        if not value.strip() or "\x00" in value or value.encode(errors="replace").decode() != value:
-            raise ValueError("must name a file, in UTF-8")
-        return value
+        return _named(value, "a file")
 
 
 class Seeds(Section):
@@ -137,12 +143,79 @@ class Encoder(Section):
     batch_size: Count = Field(default=16, description="Part of the recipe: padding changes the last bits.")
 
 
+class Images(Section):
+    """Images that nobody paired with the captions: the other side of the fit, and what its gap is measured against."""
+
+    path: str = Field(
+        description="A folder of images, or a file of their embeddings (.arrow or .parquet with id and embedding). "
+        "A relative path starts at the recipe's own folder."
+    )
+    model: str | None = Field(
+        default=None,
+        description="Name or path of the sentence-transformers model that encodes the folder: the image tower that "
+        "belongs to the text encoder. Not for a file.",
+    )
+    revision: str = ""
+    draw: Count | None = Field(default=None, description="Take this many, drawn by hash; all if not given.")
+
+    @field_validator("path")
+    @classmethod
+    def _path_names_something(cls, value: str) -> str:
+        return _named(value, "a folder or a file")
+
+    @model_validator(mode="after")
+    def _model_fits_the_path(self) -> Self:
+        ready = Path(self.path).suffix in SUFFIXES
+        if self.model is None and not ready:
+            raise ValueError(
+                f"{self.path} is no file of embeddings ({' or '.join(SUFFIXES)}) and model is not given; a folder of "
+                "images needs the model that encodes it"
+            )
+        if ready and (self.model is not None or self.revision):
+            raise ValueError("a file of embeddings needs neither model nor revision; leave them out")
+        if self.model is not None and not self.model.strip():
+            raise ValueError("the model has no name")
+        return self
+
+
 class Alignment(Section):
     """How text embeddings are carried over into image space."""
 
-    method: Literal["mean_shift"] = "mean_shift"
-    renormalise: bool = Field(default=True, description="True as in the paper's equation, False as in its code.")
-    sample: int = Field(default=10_000, ge=2, description="Captions drawn by hash for the fit.")
+    method: choices.Name = Field(
+        default="mean_shift",
+        description="`none`, `mean_shift` (Unicorn), `c3`, `realign` (ReAlign), `aniso` (what is published of "
+        "AnisoAlign) or `matched`, our own. The last three need images.",
+    )
+    sample: int = Field(
+        default=10_000,
+        ge=2,
+        description="Captions drawn by hash for the fit; aniso and matched look at no more images than that.",
+    )
+    renormalise: bool = Field(
+        default=True, description="mean_shift: true as in the paper's equation, false as in its code."
+    )
+    noise_sigma: float | None = Field(
+        default=None, gt=0, description="c3: standard deviation of the noise in each dimension; or else:"
+    )
+    noise_cosine: float | None = Field(
+        default=None, gt=0, lt=1, description="c3: cosine to a row without noise that the noise leaves; 0.9 by default."
+    )
+    noise_seed: int = Field(default=0, ge=0, description="c3: other seeds draw other noise.")
+    rounds: Count = Field(default=3, description="matched: how often images are matched with texts.")
+    shrinkage: float = Field(default=0.01, gt=0, le=1, description="matched: of the covariances.")
+    images: Images | None = None
+
+    @model_validator(mode="after")
+    def _fits_the_method(self) -> Self:
+        if self.method in choices.NEED_IMAGES and self.images is None:
+            raise ValueError(f"the method {self.method} needs images; name them under [alignment.images]")
+        if self.noise_sigma is not None and self.noise_cosine is not None:
+            raise ValueError("the noise is given both as noise_sigma and as noise_cosine; give one of them")
+        every = {option for options in choices.READS.values() for option in options}
+        for option in sorted(every - set(choices.READS[self.method])):
+            if getattr(self, option) != type(self).model_fields[option].default:
+                raise ValueError(f"the method {self.method} does not read {option}; leave it out")
+        return self
 
 
 class Release(Section):
@@ -197,10 +270,20 @@ def parse(text: str, *, where: str, base: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where} is not valid TOML: {error}.", "correct the line that it names.") from None
     recipe = _validated(table, f"{where} is not a valid recipe.")
-    sources = tuple(
-        source.model_copy(update={"path": str(absolute(Path(source.path), base))}) for source in recipe.seeds.sources
-    )
-    return recipe.model_copy(update={"seeds": recipe.seeds.model_copy(update={"sources": sources})})
+    sources = tuple(_at(source, base) for source in recipe.seeds.sources)
+    found = recipe.model_copy(update={"seeds": recipe.seeds.model_copy(update={"sources": sources})})
+    if recipe.alignment.images is None:
+        return found
+    images = _at(recipe.alignment.images, base)
+    return found.model_copy(update={"alignment": recipe.alignment.model_copy(update={"images": images})})
+
+
+Placed = TypeVar("Placed", Source, Images)
+
+
+def _at(section: Placed, base: Path) -> Placed:
+    """The section with its path made absolute."""
+    return section.model_copy(update={"path": str(absolute(Path(section.path), base))})
 
 
 def adjusted(

@@ -10,8 +10,9 @@ from unicorn_assets.errors import TransferError
 from unicorn_assets.lake.embedding_files import Embeddings, kind_of
 from unicorn_assets.lake.files import explained, publish, sha256, temporary
 from unicorn_assets.transfer.carrying import carry
+from unicorn_assets.transfer.choices import USE_IMAGES
 from unicorn_assets.transfer.fitted import FittedTransfer
-from unicorn_assets.transfer.fitting import USE_IMAGES, Options, few, fit
+from unicorn_assets.transfer.fitting import Options, few, fit
 
 
 def transfer(

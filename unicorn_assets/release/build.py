@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copyfile
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.release import card, data, manifest, tables
+from unicorn_assets.release import card, data, images, manifest, tables
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
 from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
@@ -68,9 +69,11 @@ def build(
             left, or the draft cannot be written. Names the file or the id, and the cure.
     """
     inputs = gather(lake, shards)
-    transfer = FittedTransfer.load(inputs.file("modality_alignment", ALL, "transfer"))
+    fitted = inputs.file("modality_alignment", ALL, "transfer")
+    transfer = FittedTransfer.load(fitted)
     with explained(draft):
         _prepare(draft)
+        copyfile(fitted, draft / images.FILE)
         written = data.write(inputs, draft, progress or silent)
         facts = Manifest(
             name=recipe.name,
