@@ -46,11 +46,10 @@ def upstream(recipe: Recipe) -> Mapping[str, Stage]:
     """The stages that a release of this recipe is made of, in the order of the graph."""
     if recipe.alignment.images is None:
         return UPSTREAM
-    others = {
+    above = (SEED_SOURCES, image_reference(recipe), modality_alignment(recipe))
+    return {stage.name: stage for stage in above} | {
         name: stage for name, stage in UPSTREAM.items() if name not in (SEED_SOURCES.name, MODALITY_ALIGNMENT.name)
     }
-    above = (SEED_SOURCES, image_reference(recipe), modality_alignment(recipe))
-    return {stage.name: stage for stage in above} | others
 
 
 def coverage(tools: Tools) -> tuple[Coverage, dict[str, list[str]]]:
