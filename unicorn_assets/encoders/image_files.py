@@ -47,7 +47,8 @@ def image_files(folder: Path) -> list[ImageFile]:
     """
     if not folder.is_dir():
         raise ImageError(f"There is no folder {folder}.", "give the path of a folder of images in [alignment.images].")
-    found = [_described(folder, file) for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES]
+    files = (file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES and not file.is_dir())
+    found = [_described(folder, file) for file in files]
     if not found:
         raise ImageError(
             f"{folder} holds no images.", f"put some there; their names must end in {', '.join(SUFFIXES)}."

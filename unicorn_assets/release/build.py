@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from shutil import copyfile
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
@@ -69,12 +68,11 @@ def build(
             left, or the draft cannot be written. Names the file or the id, and the cure.
     """
     inputs = gather(lake, shards)
-    fitted = inputs.file("modality_alignment", ALL, "transfer")
-    transfer = FittedTransfer.load(fitted)
+    transfer = FittedTransfer.load(inputs.file("modality_alignment", ALL, "transfer"))
     with explained(draft):
         _prepare(draft)
-        copyfile(fitted, draft / images.FILE)
         written = data.write(inputs, draft, progress or silent)
+        transfer.save(draft / images.FILE)
         facts = Manifest(
             name=recipe.name,
             version="",

@@ -13,6 +13,9 @@ from unicorn_assets.transfer.metrics.pairs import PairFigures
 SHOWN = 10
 """Axes of a spectrum that `GapReport.figures` keeps."""
 
+DECIMALS = 9
+"""What is smaller is rounding of sums, which another order of adding up would change."""
+
 MAIN_ALONE = ("mean_cosine", "centroid_norm", "effective_rank")
 MAIN_BETWEEN = ("mixing_rate", "frechet", "cosine_divergence", "centroid_distance")
 """Figures of `GapReport.main`, of the texts alone and of texts against images."""
@@ -131,7 +134,7 @@ class GapReport:
         return TypeAdapter(cls).validate_python(figures)
 
     def figures(self, axes: int | None = SHOWN) -> dict[str, Any]:
-        """Every figure as JSON values, to six digits, with the first `axes` of each spectrum; all of them for None."""
+        """Every figure as JSON values, to six digits and DECIMALS; the first `axes` of each spectrum, all for None."""
         return {name: _shown(value, axes) for name, value in asdict(self).items()}
 
     def spectra(self) -> dict[str, tuple[float, ...]]:
@@ -195,5 +198,5 @@ def _shown(value: Any, axes: int | None) -> Any:
         case tuple():
             return [_shown(one, axes) for one in value[:axes]]
         case float():
-            return float(f"{value:.6g}")
+            return float(f"{round(value, DECIMALS):.6g}")
     return value
