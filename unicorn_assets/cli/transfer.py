@@ -114,9 +114,8 @@ def _images(
         done = carry(own.method, images, out, dtype, bars)
     if rule.own_mean and seen.count < SETTLED:
         _warn(f"The mean is that of {seen.count:,} images; it settles at about {SETTLED:,}.")
-    console.print(
-        f"{done.rows:,} images as {found.method.name} ({found.version[:12]}) wants them: {rule.text}", markup=False
-    )
+    named = f"{found.method.name} ({found.version[:12]})"
+    console.print(f"{done.rows:,} images made ready for {named}: {rule.text}", markup=False)
     _lost(done, console)
 
 
