@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from unicorn_assets.alignment import Alignment
 from unicorn_assets.curation import rules
 from unicorn_assets.engines.base import Request
 from unicorn_assets.errors import TransferError
@@ -20,7 +21,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.embedding_files import Embeddings
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import ShardWriter, read_rows
-from unicorn_assets.recipe import Alignment, Recipe
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks, transfer_checks
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import Made, Stage, Work

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from unicorn_assets.alignment import Images
 from unicorn_assets.encoders.image_files import ImageFile, UnreadableImageError, image_files, read_image
 from unicorn_assets.encoders.images import BATCH, ImageEncoder
 from unicorn_assets.errors import ImageError
@@ -25,7 +26,7 @@ from unicorn_assets.lake.files import known_sha256
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.shards import ShardWriter
 from unicorn_assets.lake.vectors import VectorWriter
-from unicorn_assets.recipe import Images, Recipe
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools

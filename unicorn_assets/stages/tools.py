@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unicorn_assets import engines, settings
 from unicorn_assets import recipe as recipes
+from unicorn_assets.alignment import Images
 from unicorn_assets.encoders.base import Encoder
 from unicorn_assets.encoders.images import ImageEncoder, SentenceImageEncoder
 from unicorn_assets.engines.base import Engine
@@ -21,7 +22,7 @@ def _sentence_encoder(recipe: recipes.Encoder) -> Encoder:
     return SentenceEncoder(recipe)
 
 
-def _image_encoder(chosen: recipes.Images) -> ImageEncoder:
+def _image_encoder(chosen: Images) -> ImageEncoder:
     if chosen.model is None:
         raise TypeError("a file of embeddings has no encoder")
     return SentenceImageEncoder(chosen.model, chosen.revision)
@@ -44,7 +45,7 @@ class Tools:
     recipe: Recipe
     make_engine: Callable[[recipes.Engine, Settings, Path], Engine] = engines.open_engine
     make_encoder: Callable[[recipes.Encoder], Encoder] = _sentence_encoder
-    make_image_encoder: Callable[[recipes.Images], ImageEncoder] = _image_encoder
+    make_image_encoder: Callable[[Images], ImageEncoder] = _image_encoder
     listener: Callable[[str, str, int, int | None], None] | None = None
     _engine: Engine | None = field(default=None, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)

@@ -16,7 +16,7 @@ SHOWN = 10
 DECIMALS = 9
 """What is smaller is rounding of sums, which another order of adding up would change."""
 
-MAIN_ALONE = ("mean_cosine", "centroid_norm", "effective_rank")
+MAIN_ALONE = ("mean_cosine", "centroid_norm", "effective_dimension")
 MAIN_BETWEEN = ("mixing_rate", "frechet", "cosine_divergence", "centroid_distance")
 """Figures of `GapReport.main`, of the texts alone and of texts against images."""
 
