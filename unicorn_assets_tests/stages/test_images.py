@@ -13,6 +13,8 @@ from unicorn_assets.lake.vectors import read_vectors
 from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.release import upstream
+from unicorn_assets.stages.tools import Tools
+from unicorn_assets.transfer.metrics.results import GapReport
 from unicorn_assets_tests.encoders.pictures import fill, picture
 from unicorn_assets_tests.encoders.tiny_clip import DIMENSION, tiny_clip
 from unicorn_assets_tests.lake.test_embedding_files import table, write
@@ -107,6 +109,24 @@ def test_a_folder_becomes_rows_and_vectors(home, recipe, folder, clip):
     exact = SentenceTransformer(str(clip), device="cpu").encode(shown, normalize_embeddings=True)
     assert np.abs(vectors.astype(np.float32) - exact).max() < 1e-3
     assert sidecar.fields["encoder"]["model"] == str(clip)
+
+
+def test_the_two_towers_of_one_model_from_images_and_seeds_to_a_transfer(home, recipe, folder, clip):
+    chosen = of(recipe, folder, clip)
+    chosen = chosen.model_copy(update={"encoder": chosen.encoder.model_copy(update={"model": str(clip)})})
+    tools = Tools(home, chosen)
+    try:
+        sidecar = made(tools, "seed_sources", NAME, "modality_alignment")
+    finally:
+        tools.close()
+    assert sidecar.metrics["fitted_on"] == {"captions": 60, "images": 40}
+    found = GapReport.restore(sidecar.metrics["gap"])
+    assert found.dimension == DIMENSION
+    assert found.gap_after.centroid_distance < 0.2 * found.gap_before.centroid_distance
+    assert {check.name for check in sidecar.checks if not check.passed} == {"enough_samples"}
+    with home.catalog.snapshot() as connection:
+        counted = connection.execute("SELECT count(*), count(DISTINCT path) FROM image_reference").fetchall()
+    assert counted == [(40, 40)]
 
 
 def test_what_cannot_be_used_is_a_rejected_row_with_its_reason(home, recipe, folder, clip):
