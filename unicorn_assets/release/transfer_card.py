@@ -1,5 +1,6 @@
 """What the card says of the transfer: what it was fitted on, what it did by its figures, and what real images need."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,9 @@ HEADER = ["figure", "before", "after", "what it means"]
 
 def summary(transfer: Mapping[str, Any]) -> str:
     """Method, options and version in one line."""
-    options = [f"{name} {transfer[name]}" for name in READS[transfer["method"]] if transfer.get(name) is not None]
+    options = [
+        f"{name} {json.dumps(transfer[name])}" for name in READS[transfer["method"]] if transfer.get(name) is not None
+    ]
     return ", ".join([f"`{transfer['method']}`", *options, f"version `{transfer['version']}`"])
 
 

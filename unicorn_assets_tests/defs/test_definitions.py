@@ -106,6 +106,16 @@ def test_loading_imports_nothing_heavy_and_is_quick():
     assert min(one["cpu"] for one in seen) < 2.0
 
 
+def test_loading_a_recipe_with_images_imports_nothing_heavy(home, recipe, tmp_path):
+    home.prepare()
+    home.adopt(with_alignment(recipe, method="matched", images={"path": str(tmp_path), "model": "clip"}))
+    code = LOADING + "names = {key.to_user_string() for key in unicorn_assets.definitions.defs.resolve_asset_graph()"
+    code += ".get_all_asset_keys()}; assert 'image_reference' in names"
+    environment = os.environ | {"UNICORN_HOME": str(home.path)}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert json.loads(done.stdout)["heavy"] == []
+
+
 @pytest.mark.parametrize("command", [["check", "defs"], ["list", "defs"]])
 def test_dg_accepts_the_project(command, tmp_path):
     done = subprocess.run(

@@ -100,7 +100,7 @@ def test_it_tells_what_the_transfer_did_in_a_table_and_in_words(facts: Manifest,
     assert "No image was looked at." in text
     assert words.NO_IMAGES in text
     assert "frechet" not in text
-    assert "- Transfer to image space: `mean_shift`, renormalise True, version" in text
+    assert "- Transfer to image space: `mean_shift`, renormalise true, version" in text
     assert len(report.before.spectrum) == 8
 
 

@@ -62,6 +62,7 @@ def test_every_method_from_seeds_to_release(home, recipe, tmp_path, method):
     folder = home.releases / "demo" / "latest"
     told, manifest = (folder / "README.md").read_text(), json.loads((folder / "manifest.json").read_text())
     assert f"`{method}`" in told
+    assert str(tmp_path) not in told + json.dumps(manifest)
     assert fitted.method.image_rule().text in told
     assert manifest["made_by"]["transfer"]["version"] == fitted.version
     assert ("image_reference" in manifest["stages"]) == bool(images)
