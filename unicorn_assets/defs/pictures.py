@@ -25,7 +25,7 @@ ALIGNMENT_WORDS = """\
 Caption embeddings of the calibration sample before and after the transfer, the first {rows:,} by id. {images}
 
 Left: where the vectors lie. Before, captions lie on one side of the origin, in a narrow cone that is peculiar to \
-texts. Middle: how alike any two are; before, by what all texts share; after, by what they say. Right: how fast the \
+texts. Right: how alike any two are; before, by what all texts share; after, by what they say. Below: how fast the \
 variance falls along the principal axes, of all rows.
 
 ![PCA before and after, cosines between captions, spectra](data:image/png;base64,{picture})

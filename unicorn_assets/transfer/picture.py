@@ -28,7 +28,9 @@ _COLOURS = ("#d95f02", "#4f43dd", "#1b9e77", "#666666")
 def draw(
     sets: Mapping[str, Rows], *, against: str | None = None, spectra: Mapping[str, Sequence[float]] | None = None
 ) -> bytes:
-    """Plots side by side as PNG: a PCA of all sets together, the cosines between rows, and the sets' spectra.
+    """Plots as PNG: a PCA of all sets together and, beside it, the cosines between rows; below, the sets' spectra.
+
+    990 pixels wide, which is what the UI's dialog shows.
 
     Args:
         sets: embeddings of one dimension, (n, dimension), by what the legend calls them, at most four. The first
@@ -47,13 +49,13 @@ def draw(
     parts = {name: np.asarray(rows[:MOST_ROWS], np.float64) for name, rows in sets.items()}
     _check(parts, against, spectra)
     colours = dict(zip(parts, _COLOURS, strict=False))
-    figure = Figure(figsize=(16, 4.6) if spectra else (11, 4.6), dpi=90, layout="constrained")
-    plots = figure.subplots(1, 3 if spectra else 2)
-    _planes(plots[0], parts, colours)
-    _alike(plots[1], parts, colours, against)
+    figure = Figure(figsize=(11, 8.2 if spectra else 4.6), dpi=90, layout="constrained")
+    plots = figure.subplot_mosaic("AB;CC", height_ratios=(4.6, 3.6)) if spectra else figure.subplot_mosaic("AB")
+    _planes(plots["A"], parts, colours)
+    _alike(plots["B"], parts, colours, against)
     if spectra:
-        _spectra(plots[2], spectra, colours)
-    for axes in plots:
+        _spectra(plots["C"], spectra, colours)
+    for axes in plots.values():
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
         axes.spines[["top", "right"]].set_visible(False)
     content = BytesIO()
