@@ -83,6 +83,7 @@ def test_numbers_are_plotted_over_the_shards(server, page, four_shards):
 
 
 def test_the_alignment_shows_its_picture(server, page, one_shard):
+    page.set_viewport_size({"width": 1400, "height": 1000})
     clicks.open_tab(page, server.base, "modality_alignment", "Events")
     row(page, "gap/omega").wait_for()
     assert float(row(page, "gap/mean_cosine_before").inner_text().split()[-1]) > 0.1

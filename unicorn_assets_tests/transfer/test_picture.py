@@ -69,7 +69,15 @@ def test_images_and_spectra_stand_beside_it_in_a_small_png(dimension):
     plain = draw(sets)
     assert len({picture, plain, draw(sets, against="images"), draw(sets, spectra=spectra)}) == 4
     assert size(plain) == size(draw(sets, against="images")) == (990, 414)
-    assert size(picture) == (990, 738)
+    assert size(picture) == (990, 648)
+
+
+def test_four_sets_are_no_larger_a_file():
+    sets = {
+        name: cloud(MOST_ROWS, 384, mean, seed) for seed, (name, mean) in enumerate(zip("abcd", range(4), strict=True))
+    }
+    spectra = {name: (np.arange(1.0, 385) ** -1.3).tolist() for name in sets}
+    assert len(draw(sets, against="d", spectra=spectra)) < 130_000
 
 
 def size(picture):
