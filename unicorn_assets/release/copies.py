@@ -196,7 +196,7 @@ class _Tars:
             return None
         try:
             member = self._tar.next()
-            content = None if member is None else self._tar.extractfile(member)
+            content = None if member is None or not member.isreg() else self._tar.extractfile(member)
             if member is None or content is None:
                 return None
             self._tar.members = []  # type: ignore[attr-defined] # it would remember every one

@@ -245,7 +245,7 @@ class _Content:
                 first += len(part.ids)
             for copy in list(others):
                 yield from _asked(copy.finish, others, copy)
-        except (LakeError, OSError, pa.ArrowException) as error:
+        except (LakeError, OSError, ValueError, pa.ArrowException) as error:
             yield from tally.faults()
             yield Fault(error.what if isinstance(error, LakeError) else f"{path} cannot be read: {error}.", COPY)
             others.clear()  # they would be out of step from here on
