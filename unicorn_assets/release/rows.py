@@ -187,9 +187,10 @@ class ReleaseRows:
 
     def _place(self, row: int) -> tuple[int, int]:
         """Shard and row in it; negative rows count from the end, as in a list."""
-        at = row + len(self) if row < 0 else row
-        if not 0 <= at < len(self):
-            raise IndexError(f"row {row} of {len(self):,}")
+        rows = self._starts[-1]
+        at = row + rows if row < 0 else row
+        if not 0 <= at < rows:
+            raise IndexError(f"row {row} of {rows:,}")
         place = bisect_right(self._starts, at) - 1
         return place, at - self._starts[place]
 

@@ -61,7 +61,8 @@ class ReleaseDataset(Dataset[Sample]):
         Raises:
             IndexError: there is no such row.
         """
-        return self.__getitems__([row])[0]
+        # A copy, since torch has no tensor that must not be written to.
+        return _sample(self.rows.record(row), torch.from_numpy(self.rows.vector(row).copy()).to(self.dtype))
 
     def __getitems__(self, rows: Sequence[int]) -> list[Sample]:
         """The samples in these rows; the batches of a DataLoader are fetched by it. Their vectors lie in one tensor.
@@ -70,16 +71,7 @@ class ReleaseDataset(Dataset[Sample]):
             IndexError: there is no such row.
         """
         vectors = torch.from_numpy(self.rows.vectors(rows)).to(self.dtype)
-        records = map(self.rows.record, rows)
-        return [
-            Sample(
-                id=record["id"],
-                caption=record["caption"],
-                conversations=record["conversations"],
-                image_embedding=vector,
-            )
-            for record, vector in zip(records, vectors.unbind(), strict=True)
-        ]
+        return [_sample(self.rows.record(row), vector) for row, vector in zip(rows, vectors.unbind(), strict=True)]
 
     def find(self, sample: str) -> int:
         """The row of an id.
@@ -88,6 +80,15 @@ class ReleaseDataset(Dataset[Sample]):
             KeyError: the table does not have it on this side of the split.
         """
         return self.rows.find(sample)
+
+
+def _sample(record: dict[str, Any], vector: Tensor) -> Sample:
+    return {
+        "id": record["id"],
+        "caption": record["caption"],
+        "conversations": record["conversations"],
+        "image_embedding": vector,
+    }
 
 
 class Collator:

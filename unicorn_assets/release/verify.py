@@ -195,7 +195,8 @@ class _Content:
         return shard, list(tally.faults())
 
     def _norms(self, tally: _Tally, path: Path, first: int, ids: NDArray[np.bytes_], vectors: Halves) -> None:
-        norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
+        with np.errstate(invalid="ignore"):
+            norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
         for row in np.flatnonzero(~np.isfinite(norms)):
             tally.add("finite", f"{path}, row {first + row} (id {_text(ids[row])}): the vector is not finite")
         if self._unit:
