@@ -153,16 +153,14 @@ class Release(Section):
     formats: tuple[ReleaseFormat, ...] = Field(
         default=("llava",),
         strict=False,
-        description="What stands beside the Parquet tables and the Arrow vectors: `llava` (JSON, which the torch "
-        "Dataset reads as well), `webdataset` (tar shards), `unicorn_authors` (JSON and pickles, for the trainer of "
-        "the Unicorn paper's authors). The last two hold every text and vector once more.",
+        description="Beside Parquet and vectors: `llava` (the torch Dataset reads it, too), `webdataset` (tars), "
+        "`unicorn_authors` (JSON and pickles for the paper's trainer); the last two hold everything once more.",
     )
     validation: float = Field(
         default=0.0,
         ge=0,
         le=0.5,
-        description="Share of the seeds that is held out: drawn by hash of the seed's id, so that nothing made of one "
-        "seed stands on both sides.",
+        description="Share of the seeds that is held out, by hash of the seed's id: siblings never part.",
     )
 
     @field_validator("formats")

@@ -52,6 +52,14 @@ def test_datasets_reads_the_folder_by_the_front_matter_of_its_card(made: Made, t
     check(list(datasets.load_dataset(str(folder), table, split="train")), small, table)
 
 
+@pytest.mark.parametrize("table", usage.CONFIGS)
+def test_datasets_finds_both_sides_of_the_split(everything: Made, table: str) -> None:
+    small, folder = everything
+    found = datasets.load_dataset(str(folder), table)
+    assert sorted(found) == ["train", "validation"]
+    check([row for split in found for row in found[split]], small, table)
+
+
 def test_datasets_takes_pretrain_by_default(made: Made) -> None:
     found = datasets.load_dataset(str(made[1]), split="train")
     assert set(found["id"]) == set(made[0].released)
