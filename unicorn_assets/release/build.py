@@ -10,13 +10,14 @@ from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.recipe import Recipe, Release
 from unicorn_assets.release import card, changes, data, manifest, tables
+from unicorn_assets.release.changes import counted_changes
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
 from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
 from unicorn_assets.release.publish import intact, latest, publish
 from unicorn_assets.transfer.fitted import FittedTransfer
 
-__all__ = ["FORMAT_VERSION", "Built", "Coverage", "build", "intact", "latest", "publish"]
+__all__ = ["FORMAT_VERSION", "Built", "Coverage", "build", "counted_changes", "intact", "latest", "publish"]
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from unicorn_assets.release.tables import EMBEDDINGS, SOURCES
 SHOWN = 3
 """Ids that are named for each reason, the first in their order."""
 MEMORY = "256MB"
+THREADS = 2
 
 DAMAGED = "the release before is damaged, so its rows cannot be compared"
 GONE = "no source gives its seed any more"
@@ -36,6 +37,15 @@ def previous(folder: Path) -> Manifest | None:
         return Manifest.model_validate_json((folder / FILE).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def counted_changes(folder: Path) -> dict[str, Any]:
+    """What the manifest of a release says of the one before, without reasons; nothing for a first release."""
+    facts = previous(folder)
+    if facts is None or facts.changes is None:
+        return {}
+    told = {table: one.model_dump(exclude={"why"}) for table, one in facts.changes.tables.items()}
+    return {"since": facts.changes.since} | told
 
 
 def since(before: Path, old: Manifest, draft: Path, new: Manifest, inputs: Inputs) -> Changes:
@@ -100,6 +110,7 @@ def _database(draft: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         with duckdb.connect() as connection:
             connection.execute(f"SET memory_limit = '{MEMORY}'")
+            connection.execute(f"SET threads = {THREADS}")  # each takes memory
             connection.execute("SET temp_directory = ?", [str(spill)])
             connection.execute("SET preserve_insertion_order = false")
             yield connection

@@ -5,9 +5,10 @@ by their hash alone: they are never read.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -237,12 +238,12 @@ class _Content:
         before: NDArray[np.bytes_] | None = None
         try:
             for copy in list(others):
-                yield from _asked(lambda copy=copy: copy.begin(shard.name), others, copy)
+                yield from _asked(partial(copy.begin, shard.name), others, copy)
             for batch in tables.batches(path, columns):
                 part = self._rows(tally, path, table, shard, first, batch, before)
                 before = part.ids if len(part.ids) else before
                 for copy in list(others):
-                    yield from _asked(lambda copy=copy, part=part: copy.compare(part), others, copy)
+                    yield from _asked(partial(copy.compare, part), others, copy)
                 first += len(part.ids)
             for copy in list(others):
                 yield from _asked(copy.finish, others, copy)
@@ -297,7 +298,7 @@ class _Content:
         return copies.Part(first, ids, records, vectors, places)
 
 
-def _asked(look: Any, standing: list[copies.Copy], copy: copies.Copy) -> Iterator[Fault]:
+def _asked(look: Callable[[], None], standing: list[copies.Copy], copy: copies.Copy) -> Iterator[Fault]:
     """What a copy of the rows has to say; after its first fault it is out of step and not asked again."""
     try:
         look()

@@ -111,6 +111,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             "rows": built.rows,
             "fresh": covered.fresh,
             "expected": covered.expected,
+            "changes": releases.counted_changes(folder),
         },
     )
 

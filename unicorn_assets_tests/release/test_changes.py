@@ -146,6 +146,14 @@ def test_rewritten_rows_and_changed_settings_are_told(small: SmallLake, first: P
     assert told["settings"] == ["recipe.curation.min_words: 40 -> 41"]
 
 
+def test_another_number_of_shards_is_no_change_of_rows(first: Path, tmp_path: Path) -> None:
+    resharded = SmallLake(tmp_path / "resharded", shards=3)
+    build(resharded.lake, recipe(3), resharded.shards, Coverage(3, 3), tmp_path / "second", before=first)
+    told = json.loads((tmp_path / "second" / "manifest.json").read_text())["changes"]
+    assert {(one["added"], one["dropped"], one["rewritten"]) for one in told["tables"].values()} == {(0, 0, 0)}
+    assert told["settings"] == ["recipe.shards: 2 -> 3"]
+
+
 def test_what_went_before_is_no_part_of_the_version(small: SmallLake, first: Path, tmp_path: Path) -> None:
     release(small, tmp_path / "half", None, shards=["shard-0000"])
     alone, _ = release(small, tmp_path / "alone", None)

@@ -35,7 +35,7 @@ def first(home, recipe):
 def test_a_stricter_filter_is_told_row_by_row_with_the_reason_of_the_lake(home, recipe, first):
     shards = [f"shard-{number:04d}" for number in range(3)]
     before = {row["id"] for shard in shards for row in read_rows(home.lake.rows("pretrain_dataset", shard), ["id"])}
-    materialize(home, changed(home, recipe, "curation", min_words=90))
+    outcomes = materialize(home, changed(home, recipe, "curation", min_words=90))
     told = manifest(home)["changes"]
     aside = [row for shard in shards for row in read_rows(home.lake.set_aside("curated_captions", shard))]
     short = sorted(row["id"] for row in aside if row["reason"] == "too_short" and row["id"] in before)
@@ -47,6 +47,9 @@ def test_a_stricter_filter_is_told_row_by_row_with_the_reason_of_the_lake(home, 
     pretrain = told["tables"]["pretrain"]
     assert pretrain["why"] == {"curated_captions: too_short": {"rows": len(short), "first": short[:3]}}
     assert pretrain["dropped"] == len(short)
+    shown = outcomes["release", "all"].sidecar.metrics["changes"]
+    assert shown["since"] == first["version"]
+    assert shown["pretrain"] == {"added": 0, "dropped": len(short), "rewritten": 0}
     instruction = told["tables"]["instruction"]
     assert set(instruction["why"]) <= {"curated_captions: too_short"}
     assert list(verify(latest(home))) == []
