@@ -21,8 +21,8 @@ EMBEDDINGS = f"{FOLDER}/embeddings"
 RECORDS = {"pretrain": "Pretrain.json", "instruction": "Instruction.json"}
 """The JSON file of each table; validation has its own of the same name."""
 
-ROWS_A_FILE = 16_384
-"""84 MB of vectors at 1,280 numbers; a list has to be in memory whole to be pickled."""
+ROWS_A_FILE = 8_192
+"""42 MB of vectors at 1,280 numbers. A list has to be in memory whole to be pickled, and takes thrice that meanwhile."""
 
 _PROTOCOL = 4
 

@@ -54,6 +54,7 @@ class TarWriter:
         member.size = len(content)
         assert self._tar is not None
         self._tar.addfile(member, io.BytesIO(content))
+        self._tar.members = []  # type: ignore[attr-defined] # it would remember every one
 
     def __enter__(self) -> Self:
         return self

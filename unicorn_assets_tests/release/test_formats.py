@@ -141,6 +141,16 @@ def test_a_full_disk_is_named(tmp_path: Path, format: str, monkeypatch: pytest.M
     assert f"/draft/{format}/" in error.value.what
 
 
+def test_a_tar_is_written_without_being_remembered(tmp_path: Path) -> None:
+    with webdataset.TarWriter(tmp_path / "a.tar") as writer:
+        for number in range(50):
+            writer.write([{"id": f"{number}"}], np.ones((1, 4), np.float16))
+        assert writer._tar is not None
+        assert writer._tar.members == []  # type: ignore[attr-defined]
+    with tarfile.open(tmp_path / "a.tar") as tar:
+        assert len(tar.getmembers()) == 100
+
+
 def test_an_unfinished_tar_is_closed(tmp_path: Path) -> None:
     def interrupted() -> None:
         with webdataset.TarWriter(tmp_path / "a.tar") as writer:
