@@ -22,7 +22,7 @@ RECORDS = {"pretrain": "Pretrain.json", "instruction": "Instruction.json"}
 """The JSON file of each table; validation has its own of the same name."""
 
 ROWS_A_FILE = 8_192
-"""42 MB of vectors at 1,280 numbers. A list has to be in memory whole to be pickled, and takes thrice that meanwhile."""
+"""42 MB of vectors at 1,280 numbers. A list has to be in memory whole to be pickled, and takes thrice that then."""
 
 _PROTOCOL = 4
 
