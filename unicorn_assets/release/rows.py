@@ -129,7 +129,7 @@ class ReleaseRows:
         shard = self._shard(place)
         start = int(shard.start[offset])
         try:
-            found: dict[str, Any] = json.loads(self._text[start : start + int(shard.bytes[offset])])
+            found: dict[str, Any] = json.loads(self._text[start : start + int(shard.bytes[offset])].decode())
         except ValueError:
             path = self._path(f"{self.table}.json")
             raise LakeError(f"{path} has no record of row {row} at byte {start:,}.", COPY_AGAIN) from None
