@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, get_args
 
 import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -23,6 +23,7 @@ CHECKOUT = Path(__file__).parent.parent
 MAX_SHARDS = 9999
 
 Format = Literal["auto", "jsonl", "csv", "tsv", "parquet", "text", "labels"]
+ReleaseFormat = Literal["llava", "webdataset", "unicorn_authors"]
 
 
 class Source(Section):
@@ -130,9 +131,29 @@ class Encoder(Section):
 
 
 class Release(Section):
-    """What must hold before anything goes out."""
+    """What must hold before anything goes out, and what goes out."""
 
     coverage: float = Field(default=1.0, ge=0, le=1, description="Least share of shards that are complete and fresh.")
+    formats: tuple[ReleaseFormat, ...] = Field(
+        default=("llava",),
+        strict=False,
+        description="Beside Parquet and vectors: `llava` (the torch Dataset reads it, too), `webdataset` (tars), "
+        "`unicorn_authors` (JSON and pickles for the paper's trainer); the last two hold everything once more.",
+    )
+    validation: float = Field(
+        default=0.0,
+        ge=0,
+        le=0.5,
+        description="Share of the seeds that is held out, by hash of the seed's id: siblings never part.",
+    )
+
+    @field_validator("formats")
+    @classmethod
+    def _each_once_in_one_order(cls, value: tuple[ReleaseFormat, ...]) -> tuple[ReleaseFormat, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} is named twice; name it once")
+        return tuple(name for name in get_args(ReleaseFormat) if name in value)
 
 
 class Recipe(Section):

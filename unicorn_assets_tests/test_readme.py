@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ from unicorn_assets_tests.engines.dummy_server import DummyServer
 
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 SERVED = re.findall(r"<!-- served -->\n```sh\n(.*?)```", README, flags=re.DOTALL)
+PYTHON = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
 MARKED = re.findall(r"<!-- run -->\n```sh\n(.*?)```", README, flags=re.DOTALL)
 
 
@@ -37,6 +39,10 @@ def test_commands_for_ones_own_seeds_and_questions(tmp_path):
         done = shell(block, tmp_path, environment())
         assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "my_home" / "releases" / "demo" / "latest" / "manifest.json").is_file()
+    assert len(PYTHON) == 1
+    shown = f"{PYTHON[0]}print(sorted(batch), len(batch['image_embedding']) == min(32, len(dataset)))"
+    done = shell(f"python -c {shlex.quote(shown)}", tmp_path, environment())
+    assert done.stdout.strip() == "['conversations', 'ids', 'image_embedding'] True", done.stderr
     assert (tmp_path / "my_home_2" / "releases" / "mine" / "latest" / "manifest.json").is_file()
 
 

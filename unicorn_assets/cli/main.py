@@ -189,6 +189,15 @@ def sql(query: str | None, home: Home, as_csv: bool) -> None:
 
 
 @main.command()
+@click.argument("release", type=click.Path(path_type=Path))
+def verify(release: Path) -> None:
+    """Check that the release in the folder RELEASE is what its manifest says: hashes, counts, joins, norms, splits."""
+    from unicorn_assets.cli import verify as command
+
+    sys.exit(command.verify(release))
+
+
+@main.command()
 @click.option("--method", type=click.Choice(choices.NAMES), help="What to fit.")
 @click.option(
     "--text",

@@ -42,7 +42,7 @@ def _releases(home: Home, sample: str, shards: int) -> list[dict[str, Any]]:
     for folder in sorted(path for path in home.releases.glob("*/[!.]*") if path.is_dir() and not path.is_symlink()):
         tables = [
             table
-            for table in ("pretrain", "instruction")
+            for table in ("pretrain", "instruction", "validation/pretrain", "validation/instruction")
             if (path := folder / table / f"{shard}.parquet").is_file() and lineage.find(path, sample)
         ]
         if tables:

@@ -19,6 +19,9 @@ from unicorn_assets.lake.files import explained
 BATCH_ROWS = 4096
 """Rows of a record batch; fixed, so that the bytes depend on the rows alone and not on how they were handed over."""
 
+UNIT_TOLERANCE = 2e-3
+"""Largest distance of a float16 row's norm from 1: its components are off by up to 2^-11 of their size."""
+
 _MAKE_AGAIN = "materialize its shard again; finished answers are kept, so it is quick."
 
 Halves = NDArray[np.float16]
@@ -125,15 +128,24 @@ def iter_vectors(path: Path, rows: int = BATCH_ROWS) -> Iterator[tuple[list[str]
     Raises:
         LakeError: the file is missing, cut short, or no file of vectors.
     """
+    for ids, vectors in vector_batches(path):
+        for offset in range(0, len(ids), rows):
+            yield ids.slice(offset, rows).to_pylist(), vectors[offset : offset + rows]
+
+
+def vector_batches(path: Path) -> Iterator[tuple[Any, Halves]]:
+    """Each record batch of a file: its ids as an Arrow array and its vectors, views of the mapped file.
+
+    Raises:
+        LakeError: the file is missing, cut short, or no file of vectors.
+    """
     dimension, reader = _open(path)
     start = 0
     for number in range(reader.num_record_batches):
         batch = _batch(path, reader, number, start)
         start += batch.num_rows
-        for offset in range(0, batch.num_rows, rows):
-            part = batch.slice(offset, rows)
-            flat = part.column(1).flatten().to_numpy(zero_copy_only=True)
-            yield part.column(0).to_pylist(), flat.reshape(-1, dimension)
+        ids, embedding = batch.columns
+        yield ids, embedding.flatten().to_numpy(zero_copy_only=True).reshape(-1, dimension)
 
 
 def read_vectors(path: Path) -> tuple[list[str], Halves]:

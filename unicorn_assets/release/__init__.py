@@ -1,1 +1,1 @@
-"""What goes out: selection, export formats, the manifest and the dataset card."""
+"""What goes out: export formats, splits, manifest and card; whether a release is whole; and its rows for a trainer."""

@@ -8,15 +8,16 @@ from pathlib import Path
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
-from unicorn_assets.recipe import Recipe
-from unicorn_assets.release import card, data, images, manifest, tables
+from unicorn_assets.recipe import Recipe, Release
+from unicorn_assets.release import card, changes, data, images, manifest, tables
+from unicorn_assets.release.changes import counted_changes
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
 from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
-from unicorn_assets.release.publish import intact, publish
+from unicorn_assets.release.publish import intact, latest, publish
 from unicorn_assets.transfer.fitted import FittedTransfer
 
-__all__ = ["FORMAT_VERSION", "Built", "Coverage", "build", "intact", "publish"]
+__all__ = ["FORMAT_VERSION", "Built", "Coverage", "build", "counted_changes", "intact", "latest", "publish"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Built:
 
     Args:
         version: hash of its content, 16 hexadecimal digits.
-        rows: rows of each table of samples.
+        rows: rows of each table of samples, on both sides of the split.
         vectors: vectors in `embeddings`.
         bytes: size of all files together.
     """
@@ -52,6 +53,7 @@ def build(
     coverage: Coverage,
     draft: Path,
     progress: Progress | None = None,
+    before: Path | None = None,
 ) -> Built:
     """Writes the release of these shards into `draft`. The same shards give the same bytes, in whatever order named.
 
@@ -62,6 +64,7 @@ def build(
         coverage: what to say about those that are not among them.
         draft: the folder to write; not there yet, or empty. The caller removes it if this fails.
         progress: told how many rows of both tables are written.
+        before: the release before, to tell what changed since; its version is no part of the new one's.
 
     Raises:
         LakeError: a shard is missing, damaged or does not fit the others, a sample has no vector or no seed, no row is
@@ -70,14 +73,15 @@ def build(
     inputs = gather(lake, shards)
     transfer = FittedTransfer.load(inputs.file("modality_alignment", ALL, "transfer"))
     with explained(draft):
-        _prepare(draft)
-        written = data.write(inputs, draft, progress or silent)
+        _prepare(draft, recipe.release)
+        written = data.write(inputs, draft, recipe.release, progress or silent)
         transfer.save(draft / images.FILE)
         facts = Manifest(
             name=recipe.name,
             version="",
             format=FORMAT_VERSION,
             tables={name: manifest.Table(rows=sum(rows.values()), shards=rows) for name, rows in written.rows.items()},
+            figures={name: counted.figures() for name, counted in written.figures.items()},
             coverage=manifest.ShardCoverage(
                 released=coverage.fresh, expected=coverage.expected, missing=sorted(coverage.missing)
             ),
@@ -87,6 +91,8 @@ def build(
             recipe=manifest.recipe_facts(recipe),
             stages={stage: manifest.stage_facts(found) for stage, found in inputs.sidecars.items()},
             files={},
+            changes=None,
+            seal="",
         )
         if facts.samples == 0:
             raise LakeError(
@@ -95,22 +101,24 @@ def build(
             )
         (draft / card.FILE).write_text(card.render(facts, written.examples), encoding="utf-8", newline="\n")
         facts = facts.model_copy(update={"files": _describe(draft)})
-        facts = facts.model_copy(update={"version": facts.content_version()})
+        old = None if before is None else changes.previous(before)
+        if before is not None and old is not None:
+            facts = facts.model_copy(update={"changes": changes.since(before, old, draft, facts, inputs)})
+        facts = facts.sealed()
         (draft / manifest.FILE).write_text(facts.dump(), encoding="utf-8", newline="\n")
     return Built(
         version=facts.version,
-        rows={table: facts.tables[table].rows for table in tables.COLUMNS},
-        vectors=facts.tables[data.EMBEDDINGS].rows,
+        rows={table: facts.rows(table) for table in tables.COLUMNS},
+        vectors=facts.tables[tables.EMBEDDINGS].rows,
         bytes=sum(file.bytes for file in facts.files.values()) + (draft / manifest.FILE).stat().st_size,
     )
 
 
-def _prepare(draft: Path) -> None:
+def _prepare(draft: Path, chosen: Release) -> None:
     draft.mkdir(parents=True, exist_ok=True)
     if any(draft.iterdir()):
         raise LakeError(f"The draft folder {draft} is not empty.", "remove it; it is left from a run that was cut off.")
-    for name in data.FOLDERS:
-        (draft / name).mkdir()
+    data.prepare(draft, chosen)
 
 
 def _licences(origins: Mapping[str, Counter[Origin]]) -> list[manifest.Licence]:

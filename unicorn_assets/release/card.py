@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from unicorn_assets.release import transfer_card, usage
-from unicorn_assets.release.manifest import Manifest
+from unicorn_assets.release.manifest import Manifest, Spread
+from unicorn_assets.release.splits import named, splits
 from unicorn_assets.transfer.metrics import words
 
 FILE = "README.md"
@@ -41,7 +42,8 @@ def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]]) -> str:
         f"## Tables\n\n{_tables(facts)}",
         f"## What became of every row\n\n{_stages(facts)}",
         f"## Licences\n\n{_licences(facts)}",
-        f"## How to load it\n\n{usage.LOADING}",
+        f"## Splits and versions\n\n{_splits(facts)}\n\n{usage.VERSIONS}",
+        f"## How to load it\n\n{usage.loading(facts.formats)}",
         f"## Vectors in the place of images\n\n{usage.VECTORS}\n\n{_transfer(facts)}",
         f"## Limits\n\n{_limits(facts)}",
         f"## Examples\n\n{_examples(examples)}",
@@ -58,7 +60,9 @@ def _front_matter(facts: Manifest) -> str:
     lines += ["size_categories:", f"- {size}", "task_categories:", "- image-text-to-text"]
     lines += ["tags:", "- synthetic", "- vision-language", "- text-only", "- llava", "configs:"]
     for number, table in enumerate(usage.CONFIGS):
-        lines += [f"- config_name: {table}", "  data_files:", "  - split: train", f"    path: {table}/*.parquet"]
+        lines += [f"- config_name: {table}", "  data_files:"]
+        for split in splits(facts.validation):
+            lines += [f"  - split: {split}", f"    path: {named(split, table)}/*.parquet"]
         lines += ["  default: true"] if number == 0 else []
     return "\n".join([*lines, "---"])
 
@@ -68,7 +72,7 @@ def _summary(facts: Manifest) -> str:
     sentences = [
         "Training data for vision-language models, made from text alone: dense captions and multi-turn conversations, "
         f"each with a vector that stands in for an image. {transfer_card.looked_at(facts.made_by.transfer)}",
-        f"It holds {facts.tables['pretrain'].rows:,} pretraining and {facts.tables['instruction'].rows:,} instruction "
+        f"It holds {facts.rows('pretrain'):,} pretraining and {facts.rows('instruction'):,} instruction "
         f"samples over {facts.tables['embeddings'].rows:,} vectors of {facts.made_by.encoder['dimension']} numbers.",
         f"{covered.released:,} of {covered.expected:,} shards of the recipe are in it.",
     ]
@@ -101,7 +105,34 @@ def _named(identity: Mapping[str, Any], *keys: str) -> str:
 
 def _tables(facts: Manifest) -> str:
     rows = [[f"`{name}`", f"{table.rows:,}", f"{len(table.shards):,}"] for name, table in facts.tables.items()]
-    return f"{_table(['table', 'rows', 'files'], rows)}\n\n{usage.COLUMNS}"
+    columns = "\n".join([usage.COLUMNS, *(usage.FORMATS[name] for name in facts.formats), usage.ORDER])
+    return f"{_table(['table', 'rows', 'files'], rows)}\n\n{columns}\n\n{_figures(facts)}"
+
+
+def _figures(facts: Manifest) -> str:
+    rows = [
+        [
+            f"`{name}`",
+            _spread(found.caption_words),
+            _spread(found.questions),
+            _reasons(found.tasks) if found.tasks else "",
+        ]
+        for name, found in facts.figures.items()
+    ]
+    header = ["table", "words a caption", "questions a conversation", "tasks"]
+    return _table(header, rows) + "\n\nNumbers are least, median, mean and most; words are what stands between blanks."
+
+
+def _spread(found: Spread | None) -> str:
+    return "none" if found is None else f"{found.least:,}, {found.median:,}, {found.mean:,}, {found.most:,}"
+
+
+def _splits(facts: Manifest) -> str:
+    if not facts.validation:
+        return usage.NO_VALIDATION
+    held = {table: facts.tables[named("validation", table)].rows for table in usage.CONFIGS}
+    counts = " and ".join(f"{rows:,} {table}" for table, rows in held.items())
+    return f"Held out: {facts.validation:.2%} of the seeds, {counts} rows.\n{usage.VALIDATION}"
 
 
 def _stages(facts: Manifest) -> str:

@@ -1,7 +1,7 @@
-"""Writes the data files of a release, shard by shard, a batch at a time: both tables, vectors and LLaVA files."""
+"""Writes the data files of a release, shard by shard, a batch at a time: both tables, vectors and further formats."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,13 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from unicorn_assets.lake.vectors import Halves, VectorWriter, dimension, iter_vectors
-from unicorn_assets.release import llava, tables
+from unicorn_assets.lake.vectors import VectorWriter, dimension, iter_vectors
+from unicorn_assets.recipe import Release
+from unicorn_assets.release import tables, unicorn_authors
+from unicorn_assets.release.figures import Counting
 from unicorn_assets.release.inputs import Inputs
 from unicorn_assets.release.lookup import Lookup
-
-EMBEDDINGS = "embeddings"
-FOLDERS = (*tables.COLUMNS, EMBEDDINGS, llava.FOLDER)
+from unicorn_assets.release.sinks import Rows, Sink, folders
+from unicorn_assets.release.splits import Split, named, split_of, splits
+from unicorn_assets.release.tables import EMBEDDINGS
 
 Origin = tuple[str, str, str]
 """Source, licence and origin of a seed."""
@@ -40,63 +42,126 @@ class Written:
     """What was written.
 
     Args:
-        rows: rows by table (`embeddings` among them) and shard.
+        rows: rows by table (on each side of the split; `embeddings` among them) and shard.
         origins: rows of each table by where their seed comes from.
         examples: the first row of each table that has one, its vector shortened.
+        figures: what the rows of each table are like.
     """
 
-    rows: dict[str, dict[str, int]] = field(
-        default_factory=lambda: {name: {} for name in (*tables.COLUMNS, EMBEDDINGS)}
-    )
+    rows: dict[str, dict[str, int]]
     origins: dict[str, Counter[Origin]] = field(default_factory=lambda: {name: Counter() for name in tables.COLUMNS})
     examples: dict[str, dict[str, Any]] = field(default_factory=dict)
+    figures: dict[str, Counting] = field(default_factory=lambda: {name: Counting() for name in tables.COLUMNS})
 
 
-def write(inputs: Inputs, folder: Path, progress: Progress = silent) -> Written:
-    """Writes everything into `folder`, whose sub-folders FOLDERS are there.
+def prepare(folder: Path, chosen: Release) -> None:
+    """Makes the folders that `write` needs.
+
+    Raises:
+        OSError: they cannot be made.
+    """
+    names = [EMBEDDINGS, *(name for split in splits(chosen.validation) for name in folders(split, chosen.formats))]
+    names += [unicorn_authors.EMBEDDINGS] if "unicorn_authors" in chosen.formats else []
+    for name in names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+
+
+def write(inputs: Inputs, folder: Path, chosen: Release, progress: Progress = silent) -> Written:
+    """Writes everything into `folder`, where `prepare` has been.
+
+    Args:
+        inputs: the shards.
+        folder: the draft.
+        chosen: which formats, and which share is held out.
+        progress: told how many rows of both tables are written.
 
     Raises:
         LakeError: a file of the lake is damaged, a sample lacks vector or seed, or a file cannot be written; names it.
     """
-    total = sum(inputs.sidecars[stage][shard].rows_out for stage in tables.SOURCES.values() for shard in inputs.shards)
-    written, done = Written(), 0
+    sides = splits(chosen.validation)
+    names = [*(named(side, table) for side in sides for table in tables.COLUMNS), EMBEDDINGS]
+    written = Written({name: {} for name in names})
+    count = _Progress(progress, inputs)
     with ExitStack() as stack:
-        records = {
-            table: stack.enter_context(llava.ArrayWriter(folder / llava.FOLDER / f"{table}.json"))
+        sinks = {
+            (side, table): Sink(stack, folder, side, table, chosen.formats)
+            for side in sides
             for table in tables.COLUMNS
         }
+        pickles = None
+        if "unicorn_authors" in chosen.formats:
+            pickles = stack.enter_context(unicorn_authors.ListWriter(folder / unicorn_authors.EMBEDDINGS))
         for shard in inputs.shards:
             vectors = inputs.file("synthetic_image_embeddings", shard, "vectors")
-            seeds = inputs.file("caption_seeds", shard, "rows")
             released: set[str] = set()
-            for table, stage in tables.SOURCES.items():
-                rows, count = inputs.file(stage, shard, "rows"), 0
-                with tables.TableWriter(folder / table / f"{shard}.parquet", table, dimension(vectors)) as writer:
-                    for ids, batch, found, origins in _joined(rows, vectors, seeds, table, shard):
-                        writer.write(batch, found)
-                        records[table].write(batch.select(llava.RECORD).to_pylist())
-                        written.origins[table].update(origins)
-                        written.examples.setdefault(table, tables.example(batch, found))
-                        released.update(ids)
-                        count += len(ids)
-                        progress(done + count, total)
-                written.rows[table][shard] = count
-                done += count
-            written.rows[EMBEDDINGS][shard] = _copy_vectors(vectors, folder / EMBEDDINGS / f"{shard}.arrow", released)
+            for table in tables.COLUMNS:
+                mine = {side: sinks[side, table] for side in sides}
+                released |= _write_table(inputs, shard, table, mine, vectors, chosen.validation, written, count)
+            target = folder / EMBEDDINGS / f"{shard}.arrow"
+            places = _copy_vectors(vectors, target, released, pickles)
+            written.rows[EMBEDDINGS][shard] = len(places)
+            for sink in sinks.values():
+                sink.index(places)
     return written
 
 
-def _joined(
-    rows: Path, vectors: Path, seeds: Path, table: str, shard: str
-) -> Iterator[tuple[list[str], pa.RecordBatch, Halves, list[Origin]]]:
-    """Ids, rows, their vectors and the origins of their seeds, a batch at a time. All files are sorted by id."""
+class _Progress:
+    """Adds up the rows of all tables."""
+
+    def __init__(self, progress: Progress, inputs: Inputs) -> None:
+        self._progress, self._done = progress, 0
+        self._total = sum(
+            inputs.sidecars[stage][shard].rows_out for stage in tables.SOURCES.values() for shard in inputs.shards
+        )
+
+    def add(self, rows: int) -> None:
+        self._done += rows
+        self._progress(self._done, self._total)
+
+
+def _write_table(
+    inputs: Inputs,
+    shard: str,
+    table: str,
+    sinks: dict[Split, Sink],
+    vectors: Path,
+    share: float,
+    written: Written,
+    progress: _Progress,
+) -> set[str]:
+    """Writes one table of one shard, each row to its side; returns the ids."""
+    rows = inputs.file(tables.SOURCES[table], shard, "rows")
+    seeds = inputs.file("caption_seeds", shard, "rows")
+    ids: set[str] = set()
+    for side in sinks:
+        written.rows[named(side, table)][shard] = 0
+    with ExitStack() as stack:
+        for sink in sinks.values():
+            stack.enter_context(sink.shard(shard, dimension(vectors)))
+        for found, origins in _joined(rows, vectors, seeds, table, shard):
+            written.origins[table].update(origins)
+            written.examples.setdefault(table, tables.example(found.batch, found.vectors))
+            written.figures[table].add(found.records)
+            for side, sink in sinks.items():
+                part = found.where([n for n, row in enumerate(found.records) if split_of(row["id"], share) == side])
+                if part.records:
+                    sink.write(part)
+                written.rows[named(side, table)][shard] += len(part.records)
+            ids.update(row["id"] for row in found.records)
+            progress.add(len(found.records))
+    return ids
+
+
+def _joined(rows: Path, vectors: Path, seeds: Path, table: str, shard: str) -> Iterator[tuple[Rows, list[Origin]]]:
+    """Rows with their vectors, and the origins of their seeds, a batch at a time. All files are sorted by id."""
     again = f"materialize {tables.SOURCES[table]} [{shard}] and what stands above it again."
     images = Lookup(iter_vectors(vectors), what=f"vector in {vectors}", cure=again)
     origins = Lookup(_origins(seeds), what=f"seed in {seeds}", cure=again)
     for batch in tables.batches(rows, tables.COLUMNS[table]):
         ids: list[str] = batch.column("id").to_pylist()
         found = np.concatenate([values[positions] for values, positions in images.find(ids)])
-        yield ids, batch, found, [values[one] for values, positions in origins.find(ids) for one in positions]
+        whence = [values[one] for values, positions in origins.find(ids) for one in positions]
+        yield Rows(batch, batch.to_pylist(), found), whence
 
 
 def _origins(seeds: Path) -> Iterator[tuple[list[str], list[Origin]]]:
@@ -105,10 +170,20 @@ def _origins(seeds: Path) -> Iterator[tuple[list[str], list[Origin]]]:
         yield ids, list(zip(*columns, strict=True))
 
 
-def _copy_vectors(source: Path, target: Path, released: set[str]) -> int:
-    """Copies each vector of a released sample once; that of a caption which no table kept stays behind."""
+def _copy_vectors(
+    source: Path, target: Path, released: Collection[str], pickles: unicorn_authors.ListWriter | None
+) -> dict[str, int]:
+    """Copies each vector of a released sample once; that of a caption which no table kept stays behind.
+
+    Returns the row of each in `target`.
+    """
+    places: dict[str, int] = {}
     with VectorWriter(target, dimension(source)) as writer:
         for ids, vectors in iter_vectors(source):
             keep = [position for position, sample in enumerate(ids) if sample in released]
-            writer.write([ids[position] for position in keep], vectors[keep])
-    return writer.count
+            names, kept = [ids[position] for position in keep], vectors[keep]
+            writer.write(names, kept)
+            if pickles is not None:
+                pickles.write(names, kept)
+            places.update(zip(names, range(len(places), len(places) + len(names)), strict=True))
+    return places

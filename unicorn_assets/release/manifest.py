@@ -1,6 +1,7 @@
 """manifest.json: what a release holds, what made it and what became of every row. No time, host, run or absolute path.
 
-Two releases have equal manifests exactly when all their files are equal, so the version is a hash of the manifest.
+The version is a hash of all that the release holds. What changed since the release before is told beside it: equal
+content is the same version whatever went before. `seal` is a hash of the manifest as a whole.
 """
 
 from collections import Counter
@@ -14,6 +15,8 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Part, Sidecar
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.inputs import Inputs
+from unicorn_assets.release.splits import SPLITS, named
+from unicorn_assets.release.tables import COLUMNS
 from unicorn_assets.transfer.metrics.results import GapReport
 
 FORMAT_VERSION = 2
@@ -76,6 +79,55 @@ class MadeBy(Part):
     transfer: dict[str, Any]
 
 
+class Spread(Part):
+    """How a number is spread over the rows of a table."""
+
+    least: int
+    median: int
+    mean: float
+    most: int
+
+
+class Figures(Part):
+    """What the rows of a table are like, over all splits: words of a caption (divided by blanks), questions, tasks."""
+
+    caption_words: Spread | None
+    questions: Spread | None
+    tasks: dict[str, int]
+
+
+class Reason(Part):
+    """Why rows were dropped: how many for that reason, and the first of them by id."""
+
+    rows: int
+    first: list[str]
+
+
+class TableChanges(Part):
+    """How a table differs from that of the release before, by id. `rewritten` rows have another text."""
+
+    added: int
+    dropped: int
+    rewritten: int
+    why: dict[str, Reason]
+
+
+class Changes(Part):
+    """What changed since the release before.
+
+    Args:
+        since: version of the release before.
+        settings: one line for each key of the recipe, engine, encoder or transfer that differs.
+        tables: the changes of each table, both sides of the split apart.
+        problem: why rows could not be compared, empty where they were.
+    """
+
+    since: str
+    settings: list[str]
+    tables: dict[str, TableChanges]
+    problem: str = ""
+
+
 class ShardCoverage(Part):
     """How many of the recipe's shards were complete and fresh, and which were not.
 
@@ -94,6 +146,7 @@ class Manifest(Part):
     version: str
     format: int
     tables: dict[str, Table]
+    figures: dict[str, Figures]
     coverage: ShardCoverage
     made_by: MadeBy
     licences: list[Licence]
@@ -101,15 +154,41 @@ class Manifest(Part):
     recipe: dict[str, Any]
     stages: dict[str, StageFacts]
     files: dict[str, File]
+    changes: Changes | None
+    seal: str
 
     @property
     def samples(self) -> int:
-        """Rows of both tables of samples."""
-        return self.tables["pretrain"].rows + self.tables["instruction"].rows
+        """Rows of both tables of samples, on both sides of the split."""
+        return sum(self.rows(table) for table in COLUMNS)
+
+    @property
+    def validation(self) -> float:
+        """Share of the seeds that is held out."""
+        return float(self.recipe["release"]["validation"])
+
+    @property
+    def formats(self) -> list[str]:
+        """What stands beside Parquet and vectors."""
+        return list(self.recipe["release"]["formats"])
+
+    def rows(self, table: str) -> int:
+        """Rows of a table on both sides of the split."""
+        names = (named(split, table) for split in SPLITS)
+        return sum(self.tables[name].rows for name in names if name in self.tables)
 
     def content_version(self) -> str:
-        """Hash of everything but `version`, 16 hexadecimal digits."""
-        return digest(self.model_dump(exclude={"version"}))[:16]
+        """Hash of all that the release holds, 16 hexadecimal digits."""
+        return digest(self.model_dump(exclude={"version", "changes", "seal"}))[:16]
+
+    def whole(self) -> str:
+        """Hash of everything but the seal itself, 16 hexadecimal digits."""
+        return digest(self.model_dump(exclude={"seal"}))[:16]
+
+    def sealed(self) -> "Manifest":
+        """The manifest with its version and its seal."""
+        versioned = self.model_copy(update={"version": self.content_version()})
+        return versioned.model_copy(update={"seal": versioned.whole()})
 
     def dump(self) -> str:
         """The manifest as JSON text."""

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -27,17 +28,39 @@ def intact(folder: Path, *, thorough: bool = False) -> str | None:
         return f"{path} cannot be read: {error.strerror}"
     except ValidationError as error:
         return f"{path} is damaged ({str(error).splitlines()[0]})"
+    return next(wrong_files(folder, manifest, thorough=thorough), None)
+
+
+def wrong_files(folder: Path, manifest: Manifest, *, thorough: bool) -> Iterator[str]:
+    """What is wrong with the manifest itself, and with each file that it describes.
+
+    Args:
+        folder: the release.
+        manifest: its manifest.
+        thorough: compares the content of every file, not only names and sizes.
+    """
     if manifest.content_version() != manifest.version:
-        return f"{path} is damaged: its content does not give the version that it names"
+        yield f"{folder / FILE} is damaged: its content does not give the version that it names"
+    elif manifest.whole() != manifest.seal:
+        yield f"{folder / FILE} is damaged: what it says of changes is not what was written"
     for name, expected in manifest.files.items():
         file = folder / name
         if not file.is_file():
-            return f"{file} is missing"
-        if file.stat().st_size != expected.bytes:
-            return f"{file} has {file.stat().st_size:,} bytes instead of {expected.bytes:,}"
-        if thorough and sha256(file) != expected.sha256:
-            return f"{file} does not have the content that {FILE} describes"
-    return None
+            yield f"{file} is missing"
+        elif file.stat().st_size != expected.bytes:
+            yield f"{file} has {file.stat().st_size:,} bytes instead of {expected.bytes:,}"
+        elif thorough and sha256(file) != expected.sha256:
+            yield f"{file} does not have the content that {FILE} describes"
+
+
+def latest(folder: Path) -> Path | None:
+    """The newest release among those of one recipe, None if there is none.
+
+    Args:
+        folder: RELEASES/RECIPE.
+    """
+    link = folder / LATEST
+    return link.resolve() if link.is_dir() else None
 
 
 def publish(draft: Path, releases: Path, recipe_name: str, version: str) -> Path:

@@ -23,6 +23,9 @@ COLUMNS = {
 }
 """Columns of each table, without `image_embedding`, which stands last."""
 
+EMBEDDINGS = "embeddings"
+"""Folder of the vectors of both tables and all splits, each once."""
+
 SOURCES = {"pretrain": "pretrain_dataset", "instruction": "instruction_dataset"}
 """The stage that each table is made of."""
 
@@ -32,6 +35,8 @@ _DICTIONARY = ["task", "conversations.list.element.from"]
 
 class TableWriter:
     """Writes one table of one shard, BATCH_ROWS rows a group, so that the bytes depend on the rows alone.
+
+    Rows are held back until a group is full, however they come.
 
     The vector is a fixed-size list of float16, as the lake has it. Read without anything extra by datasets 5.2
     (`List(Value('float16'))`), Polars 2.1 (`Array(Float16)`) and DuckDB 2.0 (shown as FLOAT[]), value for value;
@@ -50,6 +55,7 @@ class TableWriter:
     def __init__(self, path: Path, table: str, dimension: int) -> None:
         self._schema = COLUMNS[table].append(pa.field("image_embedding", pa.list_(pa.float16(), dimension)))
         self._path = path
+        self._held: list[pa.Table] = []
         with explained(path):
             self._sink = pa.OSFile(str(path), "wb")
             self._writer = pq.ParquetWriter(
@@ -57,7 +63,7 @@ class TableWriter:
             )
 
     def write(self, batch: pa.RecordBatch, vectors: Halves) -> None:
-        """Writes rows with the table's columns and their vectors, (rows, dimension), as one row group.
+        """Appends rows with the table's columns and their vectors, (rows, dimension).
 
         Raises:
             LakeError: the file cannot be written.
@@ -65,7 +71,15 @@ class TableWriter:
         embedding = pa.FixedSizeListArray.from_arrays(
             pa.array(vectors.reshape(-1), pa.float16()), type=self._schema.field("image_embedding").type
         )
-        rows = pa.table([*batch.columns, embedding], schema=self._schema)
+        self._held.append(pa.table([*batch.columns, embedding], schema=self._schema))
+        held = sum(table.num_rows for table in self._held)
+        if held >= BATCH_ROWS:
+            rows = pa.concat_tables(self._held)
+            full = held - held % BATCH_ROWS
+            self._flush(rows.slice(0, full))
+            self._held = [rows.slice(full)] if full < held else []
+
+    def _flush(self, rows: pa.Table) -> None:
         with explained(self._path):
             self._writer.write_table(rows, row_group_size=BATCH_ROWS)
 
@@ -77,6 +91,8 @@ class TableWriter:
     ) -> None:
         # A writer that was given a path would leave it open where its own close fails, as on a full disk.
         with explained(self._path), self._sink:
+            if kind is None and self._held:
+                self._flush(pa.concat_tables(self._held))
             self._writer.close()
 
 

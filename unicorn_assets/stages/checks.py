@@ -6,11 +6,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from unicorn_assets.lake.shards import read_rows
-from unicorn_assets.lake.vectors import iter_vectors
+from unicorn_assets.lake.vectors import UNIT_TOLERANCE, iter_vectors
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished
-
-UNIT_TOLERANCE = 2e-3
-"""Largest distance of a float16 row's norm from 1: its components are off by up to 2^-11 of their size."""
 
 IMAGE_TOKEN = "<image>"
 

@@ -73,6 +73,8 @@ def _fields(tools: Tools) -> dict[str, Any]:
         "name": tools.recipe.name,
         "format": releases.FORMAT_VERSION,
         "least_coverage": tools.recipe.release.coverage,
+        "formats": list(tools.recipe.release.formats),
+        "validation": tools.recipe.release.validation,
         "shards": digest(fresh),
         "fresh": covered.fresh,
     }
@@ -99,7 +101,15 @@ def _release(work: Work, drafts: Drafts) -> Made:
     for left in draft.parent.glob(".draft.*"):  # of a kill; the step's lock keeps other writers out
         shutil.rmtree(left, ignore_errors=True)
     try:
-        built = releases.build(work.lake, work.recipe, list(fresh), covered, draft, progress=work.progress)
+        built = releases.build(
+            work.lake,
+            work.recipe,
+            list(fresh),
+            covered,
+            draft,
+            progress=work.progress,
+            before=releases.latest(draft.parent),
+        )
         folder = releases.publish(draft, tools.home.releases, work.recipe.name, built.version)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -113,6 +123,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             "rows": built.rows,
             "fresh": covered.fresh,
             "expected": covered.expected,
+            "changes": releases.counted_changes(folder),
         },
     )
 

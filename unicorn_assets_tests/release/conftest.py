@@ -20,3 +20,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallLake, Path]:
     small = SmallLake(folder / "lake")
     build(small.lake, recipe(), small.shards, Coverage(2, 2), folder / "release")
     return small, folder / "release"
+
+
+EVERYTHING = {"formats": ["llava", "webdataset", "unicorn_authors"], "validation": 0.3}
+"""A [release] section with all that can be asked for."""
+
+
+@pytest.fixture(scope="session")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallLake, Path]:
+    """A lake of 60 seeds and its release in all formats, a part of it held out, for tests that only read."""
+    folder = tmp_path_factory.mktemp("everything")
+    small = SmallLake(folder / "lake", rows=60)
+    build(small.lake, recipe(release=EVERYTHING), small.shards, Coverage(2, 2), folder / "release")
+    return small, folder / "release"

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import datasets
 import duckdb
@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from unicorn_assets.recipe import ReleaseFormat
 from unicorn_assets.release import usage
 from unicorn_assets_tests.release.lakes import DIMENSION, SmallLake, vector
 
@@ -49,6 +50,14 @@ def test_datasets_reads_the_parquet_files(made: Made, table: str) -> None:
 def test_datasets_reads_the_folder_by_the_front_matter_of_its_card(made: Made, table: str) -> None:
     small, folder = made
     check(list(datasets.load_dataset(str(folder), table, split="train")), small, table)
+
+
+@pytest.mark.parametrize("table", usage.CONFIGS)
+def test_datasets_finds_both_sides_of_the_split(everything: Made, table: str) -> None:
+    small, folder = everything
+    found = datasets.load_dataset(str(folder), table)
+    assert sorted(found) == ["train", "validation"]
+    check([row for split in found for row in found[split]], small, table)
 
 
 def test_datasets_takes_pretrain_by_default(made: Made) -> None:
@@ -95,14 +104,15 @@ def test_the_vectors_are_mapped_without_a_copy(made: Made) -> None:
 
 
 def snippets() -> dict[str, str]:
-    return dict(re.findall(r"^([^\n]+):\n\n```python\n(.*?)```", usage.LOADING, re.MULTILINE | re.DOTALL))
+    text = usage.loading(get_args(ReleaseFormat))
+    return dict(re.findall(r"^([^\n]+):\n\n```python\n(.*?)```", text, re.MULTILINE | re.DOTALL))
 
 
 @pytest.mark.parametrize("title", snippets())
 def test_the_python_in_the_card_runs(
-    made: Made, title: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    everything: Made, title: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(made[1])
+    monkeypatch.chdir(everything[1])
     code = snippets()[title]
     assert code in Path("README.md").read_text(encoding="utf-8")
     assert len([line for line in code.splitlines() if line]) <= 5
@@ -111,4 +121,12 @@ def test_the_python_in_the_card_runs(
 
 
 def test_there_is_python_for_every_format() -> None:
-    assert len(snippets()) == usage.LOADING.count("```python") == 5
+    assert len(snippets()) == usage.loading(get_args(ReleaseFormat)).count("```python") == 8
+
+
+def test_the_card_shows_only_what_the_release_carries(made: Made) -> None:
+    card = (made[1] / "README.md").read_text(encoding="utf-8")
+    shown = [title for title, code in snippets().items() if code in card]
+    assert len(shown) == card.count("```python") == 6
+    assert "webdataset/" not in card
+    assert "pickle" not in card
