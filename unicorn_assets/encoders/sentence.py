@@ -102,7 +102,7 @@ class SentenceEncoder:
             vectors[batch] = self._model.encode(
                 [texts[position] for position in batch], batch_size=self.batch_size, show_progress_bar=False
             )
-        return normalised(vectors, self.name)
+        return _normalised(vectors, self.name)
 
     def close(self) -> None:
         """Frees the model; the next use loads it again."""
@@ -162,12 +162,7 @@ def load(folder: Path) -> "SentenceTransformer":
     )
 
 
-def normalised(vectors: Vectors, name: str) -> Vectors:
-    """The vectors of texts, (n, dimension), at length 1.
-
-    Raises:
-        EncoderError: one is not finite or zero; names the text's position.
-    """
+def _normalised(vectors: Vectors, name: str) -> Vectors:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
     if bad.size:
