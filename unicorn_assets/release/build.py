@@ -9,7 +9,7 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.recipe import Recipe, Release
-from unicorn_assets.release import card, changes, data, manifest, tables
+from unicorn_assets.release import card, changes, data, images, manifest, tables
 from unicorn_assets.release.changes import counted_changes
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
@@ -75,6 +75,7 @@ def build(
     with explained(draft):
         _prepare(draft, recipe.release)
         written = data.write(inputs, draft, recipe.release, progress or silent)
+        transfer.save(draft / images.FILE)
         facts = Manifest(
             name=recipe.name,
             version="",

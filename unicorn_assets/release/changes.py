@@ -85,11 +85,12 @@ def _settings(old: Manifest, new: Manifest) -> list[str]:
 
 def _decided(facts: Manifest) -> dict[str, Any]:
     made = facts.made_by.model_dump()
+    shown = ("fitted_on", "gap", "real_images")
     parts = {
         "recipe": facts.recipe,
         "engine": made["engine"],
         "encoder": {key: value for key, value in made["encoder"].items() if key != "rows_cut"},
-        "transfer": {key: value for key, value in made["transfer"].items() if key not in ("gap", "real_images")},
+        "transfer": {key: value for key, value in made["transfer"].items() if key not in shown},
     }
     return flatten(parts)
 

@@ -16,9 +16,6 @@ from unicorn_assets.transfer.rows import Doubles, norm
 MOST_ROWS = 1_000
 """Rows of a set that are drawn; half a million pairs of them."""
 
-_CROWD = MOST_ROWS // 2
-"""Points of a set where there are more than two: points fill most of the file."""
-
 _BINS = 80
 _WITHIN = "Cosine between two rows of a set"
 _CROSSED = "Cosine between two rows of a set (filled), of two sets (line)"
@@ -28,7 +25,9 @@ _COLOURS = ("#d95f02", "#4f43dd", "#1b9e77", "#666666")
 def draw(
     sets: Mapping[str, Rows], *, against: str | None = None, spectra: Mapping[str, Sequence[float]] | None = None
 ) -> bytes:
-    """Plots side by side as PNG: a PCA of all sets together, the cosines between rows, and the sets' spectra.
+    """Plots as PNG: a PCA of all sets together and, beside it, the cosines between rows; below, the sets' spectra.
+
+    990 pixels wide, which is what the UI's dialog shows.
 
     Args:
         sets: embeddings of one dimension, (n, dimension), by what the legend calls them, at most four. The first
@@ -47,14 +46,15 @@ def draw(
     parts = {name: np.asarray(rows[:MOST_ROWS], np.float64) for name, rows in sets.items()}
     _check(parts, against, spectra)
     colours = dict(zip(parts, _COLOURS, strict=False))
-    figure = Figure(figsize=(16, 4.6) if spectra else (11, 4.6), dpi=90, layout="constrained")
-    plots = figure.subplots(1, 3 if spectra else 2)
-    _planes(plots[0], parts, colours)
-    _alike(plots[1], parts, colours, against)
+    figure = Figure(figsize=(11, 7.2 if spectra else 4.6), dpi=90, layout="constrained")
+    plots = figure.subplot_mosaic("AB;CC", height_ratios=(4.2, 3)) if spectra else figure.subplot_mosaic("AB")
+    _planes(plots["A"], parts, colours)
+    _alike(plots["B"], parts, colours, against)
     if spectra:
-        _spectra(plots[2], spectra, colours)
-    for axes in plots:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+        _spectra(plots["C"], spectra, colours)
+    below = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": 2}
+    for name, axes in plots.items():
+        axes.legend(frameon=False, **({"loc": "lower left"} if name == "C" else below))
         axes.spines[["top", "right"]].set_visible(False)
     content = BytesIO()
     figure.savefig(content, format="png", metadata={"Software": None})
@@ -71,7 +71,9 @@ def _check(parts: Mapping[str, Doubles], against: str | None, spectra: Mapping[s
 
 
 def _planes(plane: Any, parts: Mapping[str, Doubles], colours: Mapping[str, str]) -> None:
-    plan, most = project(np.concatenate(list(parts.values()))), MOST_ROWS if len(parts) < 3 else _CROWD
+    # Points fill most of the file, so there are fewer of a set where there are more than two sets.
+    plan = project(np.concatenate(list(parts.values())))
+    most = MOST_ROWS if len(parts) < 3 else MOST_ROWS // len(parts)
     for name, colour in colours.items():
         own = plan.place(parts[name])
         plane.scatter(own[:most, 0], own[:most, 1], s=9, alpha=0.5, linewidths=0, color=colour, label=name)

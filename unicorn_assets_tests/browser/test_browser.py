@@ -83,7 +83,10 @@ def test_numbers_are_plotted_over_the_shards(server, page, four_shards):
 
 
 def test_the_alignment_shows_its_picture(server, page, one_shard):
+    page.set_viewport_size({"width": 1400, "height": 1000})
     clicks.open_tab(page, server.base, "modality_alignment", "Events")
+    row(page, "gap/omega").wait_for()
+    assert float(row(page, "gap/mean_cosine_before").inner_text().split()[-1]) > 0.1
     row(page, "picture").get_by_text("[Show Markdown]").click()
     picture = page.get_by_role("dialog").get_by_role("img", name="PCA before and after")
     picture.wait_for()

@@ -68,11 +68,20 @@ def test_images_and_spectra_stand_beside_it_in_a_small_png(dimension):
     assert draw(sets, against="images", spectra=spectra) == picture
     plain = draw(sets)
     assert len({picture, plain, draw(sets, against="images"), draw(sets, spectra=spectra)}) == 4
-    assert width(picture) > width(plain) == width(draw(sets, against="images"))
+    assert size(plain) == size(draw(sets, against="images")) == (990, 414)
+    assert size(picture) == (990, 648)
 
 
-def width(picture):
-    return int.from_bytes(picture[16:20], "big")
+def test_four_sets_are_no_larger_a_file():
+    sets = {
+        name: cloud(MOST_ROWS, 384, mean, seed) for seed, (name, mean) in enumerate(zip("abcd", range(4), strict=True))
+    }
+    spectra = {name: (np.arange(1.0, 385) ** -1.3).tolist() for name in sets}
+    assert len(draw(sets, against="d", spectra=spectra)) < 130_000
+
+
+def size(picture):
+    return int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")
 
 
 def test_a_set_without_variance_has_no_line_and_one_may_have_no_spectrum():
