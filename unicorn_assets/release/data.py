@@ -10,7 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
-from unicorn_assets.lake.vectors import Halves, VectorWriter, dimension, iter_vectors
+from unicorn_assets.lake.halves import Halves
+from unicorn_assets.lake.vectors import VectorWriter, dimension, iter_vectors
 from unicorn_assets.release import llava, tables
 from unicorn_assets.release.inputs import Inputs
 from unicorn_assets.release.lookup import Lookup

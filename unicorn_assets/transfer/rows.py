@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import TransferError
+from unicorn_assets.lake.halves import widen
 
 UNIT_TOLERANCE = 1e-2
 """How far a row's norm may be from 1: wide enough for float16, narrow enough to find rows that nobody normalised."""
@@ -37,8 +38,10 @@ def check(rows: NDArray[Any], dimension: int, first: int = 0, *, unit: bool = Tr
         raise TransferError(
             f"The embeddings from row {first} on are of type {rows.dtype}.", "give float16, float32 or float64."
         )
-    doubles = rows.astype(np.float64)
-    norms = norm(doubles)
+    doubles: Doubles = widen(rows, np.float64) if rows.dtype == np.float16 else rows.astype(np.float64)
+    norms = np.sqrt(np.vecdot(doubles, doubles))
+    if unit and (np.abs(norms - 1) <= UNIT_TOLERANCE).all():
+        return doubles
     _refuse(~np.isfinite(norms), first, "holds NaN or an infinity", "remove that row or embed its text again.")
     if unit:
         _refuse(norms == 0, first, "is a zero vector", "remove that row or embed its text again.")

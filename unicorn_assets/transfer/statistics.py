@@ -47,7 +47,7 @@ class Moments:
     def take(self, rows: Doubles) -> None:
         """Takes in rows, (n, dimension), that need no check any more."""
         self._sum += rows.sum(axis=0)
-        self._squares += float(np.einsum("ij,ij->", rows, rows))
+        self._squares += float(np.vecdot(rows, rows).sum())
         self.count += len(rows)
 
     def merge(self, other: Self) -> None:
