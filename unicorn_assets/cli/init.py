@@ -13,6 +13,9 @@ from unicorn_assets.errors import RecipeError
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.recipe import CHECKOUT, Recipe, Source
 
+_CHOSEN = {"encoder": {"dtype": "auto"}}
+"""What a new recipe has beside the defaults, which are there for recipes that were written before."""
+
 SHIPPED_SEEDS = CHECKOUT / "data" / "seeds" / "open_domain.jsonl"
 
 
@@ -50,7 +53,7 @@ def commented(name: str, seeds: Sequence[Path]) -> str:
     for section, field in Recipe.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, BaseModel) and section != "seeds":
-            lines += ["", f"[{section}]", *_keys(kind)]
+            lines += ["", f"[{section}]", *_keys(kind, _CHOSEN.get(section))]
     return "\n".join(lines) + "\n"
 
 

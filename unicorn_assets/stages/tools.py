@@ -26,7 +26,7 @@ class Tools:
 
     Args:
         home: where everything stands.
-        recipe: the recipe that decides.
+        recipe: the recipe that decides; kept as it is settled for this home.
         make_engine: opens the engine that the recipe names.
         make_encoder: opens the encoder that the recipe names. Tests pass a double here; users choose in the recipe.
         listener: told (stage, shard, rows done, rows in all or None) as a step goes on, for a progress display.
@@ -39,6 +39,9 @@ class Tools:
     listener: Callable[[str, str, int, int | None], None] | None = None
     _engine: Engine | None = field(default=None, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.recipe = self.home.settled(self.recipe)
 
     @classmethod
     def at(cls, home: Home) -> "Tools":
