@@ -46,9 +46,13 @@ class Moments:
 
     def take(self, rows: Doubles) -> None:
         """Takes in rows, (n, dimension), that need no check any more."""
-        self._sum += rows.sum(axis=0)
-        self._squares += float(np.vecdot(rows, rows).sum())
-        self.count += len(rows)
+        self.take_sums(rows.sum(axis=0), float(np.vecdot(rows, rows).sum()), len(rows))
+
+    def take_sums(self, total: Doubles, squares: float, count: int) -> None:
+        """Takes in the sum, (dimension,), and the sum of the squared norms of so many rows."""
+        self._sum += total
+        self._squares += squares
+        self.count += count
 
     def merge(self, other: Self) -> None:
         """Takes in what another instance gathered.
@@ -61,9 +65,7 @@ class Moments:
                 f"Statistics of {other.dimension} dimensions meet statistics of {self.dimension}.",
                 "gather both from one encoder's embeddings.",
             )
-        self._sum += other._sum
-        self._squares += other._squares
-        self.count += other.count
+        self.take_sums(other._sum, other._squares, other.count)
 
     def mean(self) -> Doubles:
         """The centroid, (dimension,).
