@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("rules_engine", "answer_store", "transfer", "pipeline", "backfill", "web_ui")
+BENCHMARKS = ("rules_engine", "answer_store", "transfer", "encoding", "pipeline", "backfill", "web_ui")
 
 
 def main() -> None:
