@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from unicorn_assets import recipe
-from unicorn_assets.encoders import precision, weights
+from unicorn_assets.encoders import forward, precision, weights
 from unicorn_assets.encoders.base import Vectors
 from unicorn_assets.errors import EncoderError
 
@@ -115,11 +115,10 @@ class SentenceEncoder:
         limit = self.max_tokens
         lengths = [min(count, limit) for count in self.token_counts(texts)]
         order = sorted(range(len(texts)), key=lambda position: (-lengths[position], position))
-        for start in range(0, len(order), self.batch_size):
-            batch = order[start : start + self.batch_size]
-            vectors[batch] = self._model.encode(
-                [texts[position] for position in batch], batch_size=self.batch_size, show_progress_bar=False
-            )
+        batches = [order[start : start + self.batch_size] for start in range(0, len(order), self.batch_size)]
+        asked = ([texts[position] for position in batch] for batch in batches)
+        for batch, found in zip(batches, forward.vectors(self._model, asked, self._prompt), strict=True):
+            vectors[batch] = found
         return _normalised(vectors, self.name)
 
     def close(self) -> None:
@@ -138,7 +137,7 @@ class SentenceEncoder:
         folder, _ = self._files
         try:
             with _no_progress_bars():
-                model = _load(folder)
+                model = _load(folder).eval()
             width = model.encode([""], show_progress_bar=False).shape[1]
         except Exception as error:  # foreign files can fail the loader in any way
             reason = (str(error).splitlines() or [""])[0]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from unicorn_assets import recipe
-from unicorn_assets.encoders import precision
+from unicorn_assets.encoders import forward, precision
 from unicorn_assets.encoders.base import Encoder
 from unicorn_assets.encoders.sentence import LEAST_COSINE, SentenceEncoder
 from unicorn_assets.engines.base import Request, Sampling
@@ -208,6 +208,33 @@ def test_texts_are_counted_once_for_counting_and_encoding(tiny, monkeypatch):
     assert encoder.token_counts(sample[:2]) == counts[:2]
     assert encoder.token_counts([]) == []
     assert asked == [9, 2]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 19])
+def test_batches_at_once_give_what_the_model_gives_one_by_one(tiny, threads):
+    import torch
+
+    encoder, before = tiny(), torch.get_num_threads()
+    model, batches = encoder._model, [texts(3, seed=seed) for seed in range(30)]
+    single = [model.encode(batch, show_progress_bar=False) for batch in batches]
+    try:
+        torch.set_num_threads(threads)
+        at_once = list(forward.vectors(model, batches, ""))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert [one.tobytes() for one in at_once] == [one.tobytes() for one in single]
+    assert list(forward.vectors(model, [], "")) == []
+
+
+def test_a_batch_that_fails_ends_the_encoding_and_threads_are_as_before(tiny, monkeypatch):
+    import torch
+
+    encoder, threads = tiny(), torch.get_num_threads()
+    monkeypatch.setattr(encoder._model[1], "forward", lambda features: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        encoder.encode(texts(20))
+    assert torch.get_num_threads() == threads
 
 
 def test_tokens_are_counted_before_the_cut_and_with_special_ones(default):
