@@ -17,7 +17,7 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained
 from unicorn_assets.lake.lists import listed, numbers
 
-BATCH_ROWS = 4096
+BATCH_ROWS = 2048
 """Rows handed over at a time, and rows of a record batch or row group that is written."""
 
 SUFFIXES = (".arrow", ".parquet")

@@ -19,7 +19,7 @@ from unicorn_assets.lake.files import TEMPORARY, explained, temporary
 from unicorn_assets.lake.halves import narrow
 from unicorn_assets.transfer.base import Method
 from unicorn_assets.transfer.fitting import Progress, naming
-from unicorn_assets.transfer.threads import WORKERS, blocks, in_order
+from unicorn_assets.transfer.threads import IN_THE_AIR, blocks, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class _Worker:
         self._method = method
         self._put = narrow if dtype == np.float16 else np.copyto
         self._buffers: SimpleQueue[NDArray[Any]] = SimpleQueue()
-        for _ in range(WORKERS + 2):
+        for _ in range(IN_THE_AIR + 2):
             self._buffers.put(np.empty((BATCH_ROWS, dimension), dtype))
 
     def carry(self, batch: Batch) -> tuple[Batch, NDArray[Any], NDArray[np.bool_]]:

@@ -17,7 +17,7 @@ import numpy as np
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried, unchanged
 from unicorn_assets.transfer.restoring import positive, restored
-from unicorn_assets.transfer.rows import LEAST_NORM, Doubles, check, directions, emptied
+from unicorn_assets.transfer.rows import LEAST_NORM, Doubles, check, checked, directions, emptied
 from unicorn_assets.transfer.statistics import Moments
 
 EPSILON = 1e-10
@@ -75,9 +75,9 @@ class Anchor:
         Raises:
             TransferError: a row is not fit for use (`rows.check`).
         """
-        doubles, offset = check(rows, self.dimension, first), self._offset
-        squares = self.scale**2 * np.vecdot(doubles, doubles) + 2 * self.scale * np.vecdot(doubles, offset)
-        norms = np.sqrt((squares + offset @ offset).clip(0))
+        (doubles, squares), offset = checked(rows, self.dimension, first), self._offset
+        lengths = self.scale**2 * squares + 2 * self.scale * np.vecdot(doubles, offset) + offset @ offset
+        norms = np.sqrt(lengths.clip(0))
         kept = norms >= LEAST_NORM
         weights = np.divide(1.0, norms, out=np.zeros_like(norms), where=kept)
         total = self.scale * np.einsum("i,ij->j", weights, doubles) + weights.sum() * offset
