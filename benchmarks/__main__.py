@@ -3,7 +3,16 @@
 import subprocess
 import sys
 
-BENCHMARKS = ("rules_engine", "answer_store", "transfer", "torch_dataset", "pipeline", "backfill", "web_ui")
+BENCHMARKS = (
+    "rules_engine",
+    "answer_store",
+    "transfer",
+    "encoding",
+    "torch_dataset",
+    "pipeline",
+    "backfill",
+    "web_ui",
+)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unicorn_assets import recipe as recipes
 from unicorn_assets import state
+from unicorn_assets.encoders import precision
 from unicorn_assets.errors import LakeError, RecipeError
 from unicorn_assets.lake.catalog import Catalog
 from unicorn_assets.lake.files import explained, temporary, write_whole
@@ -113,8 +114,22 @@ class Home:
             return None
         return recipes.load(str(self.recipe_file))
 
+    def settled(self, recipe: Recipe) -> Recipe:
+        """The recipe with what it leaves to the machine decided: as HOME's own recipe has it, else as is fastest here.
+
+        So a HOME that moves to another machine keeps its shards.
+
+        Raises:
+            RecipeError: HOME's own recipe is not valid.
+        """
+        if recipe.encoder.dtype != "auto":
+            return recipe
+        own = self.recipe()
+        dtype = precision.native() if own is None or own.encoder.dtype == "auto" else own.encoder.dtype
+        return recipe.model_copy(update={"encoder": recipe.encoder.model_copy(update={"dtype": dtype})})
+
     def adopt(self, recipe: Recipe, *, change: bool = False) -> None:
-        """Makes `recipe` the one of this HOME.
+        """Makes `recipe`, settled, the one of this HOME.
 
         Args:
             recipe: the resolved recipe.
@@ -123,7 +138,7 @@ class Home:
         Raises:
             RecipeError: another recipe stands there and `change` is false, or the lake has another number of shards.
         """
-        old = self.recipe()
+        old, recipe = self.recipe(), self.settled(recipe)
         if old == recipe:
             return
         last = max((path.stem for path in self.lake.root.glob(_SHARD_SIDECARS)), default=None)
@@ -135,7 +150,7 @@ class Home:
                 f"HOME {self.path} has {shards} shards; this recipe has {recipe.shards}.",
                 f"keep --shards {shards}, or use another --home.",
             )
-        if old is not None and not change:
+        if old is not None and not change and self.settled(old) != recipe:
             lines = "\n".join(f"  {line}" for line in recipes.differences(old, recipe))
             raise RecipeError(
                 f"HOME {self.path} holds another recipe. What differs:\n{lines}",

@@ -128,6 +128,12 @@ class Encoder(Section):
     model: str = Field(default="all-MiniLM-L6-v2", description="Name or path of a sentence-transformers model.")
     revision: str = ""
     batch_size: Count = Field(default=16, description="Part of the recipe: padding changes the last bits.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        default="float32",
+        description="What the encoder computes in. `bfloat16`: two to three times as fast where the processor has it, "
+        "at a cosine of 0.9998 to `float32`. `auto`: whichever is faster on the machine that HOME's recipe is first "
+        "written on; it stands there from then on.",
+    )
 
 
 class Release(Section):

@@ -2,10 +2,12 @@ from pathlib import Path
 
 import pytest
 
+from unicorn_assets.encoders import precision
 from unicorn_assets.errors import LakeError, RecipeError
 from unicorn_assets.home import Home
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.recipe import CHECKOUT
+from unicorn_assets.recipe import CHECKOUT, dump
+from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.lake.making import ended, ids, killed_at, limited, make, recipe
 
 
@@ -119,6 +121,36 @@ def test_another_recipe_is_taken_where_that_was_asked_for(home):
     make(home.lake, "caption_seeds", "shard-0000", ids(1))
     home.adopt(recipe(name="other"), change=True)
     assert home.recipe() == recipe(name="other")
+
+
+@pytest.mark.parametrize("here", ["float32", "bfloat16"])
+def test_what_the_recipe_leaves_to_the_machine_is_written_down_and_stays(home, monkeypatch, here):
+    left = recipe(encoder={"dtype": "auto"})
+    monkeypatch.setattr(precision, "native", lambda: here)
+    assert home.settled(left).encoder.dtype == Tools(home, left).recipe.encoder.dtype == here
+    home.adopt(left)
+    assert home.recipe() == recipe(encoder={"dtype": here})
+    monkeypatch.setattr(precision, "native", lambda: "another machine's")
+    written = home.recipe_file.read_bytes()
+    home.adopt(left)
+    assert home.recipe_file.read_bytes() == written
+    assert Tools(home, left).recipe == Tools.at(home).recipe == home.recipe()
+
+
+def test_a_home_from_before_there_was_a_choice_stays_with_float32(home, monkeypatch):
+    monkeypatch.setattr(precision, "native", lambda: "bfloat16")
+    home.recipe_file.write_text(dump(recipe()).replace('dtype = "float32"\n', ""))
+    home.adopt(recipe(encoder={"dtype": "auto"}))
+    assert home.recipe() == recipe()
+    with pytest.raises(RecipeError, match=r"encoder\.dtype: 'float32' -> 'bfloat16'"):
+        home.adopt(recipe(encoder={"dtype": "bfloat16"}))
+
+
+def test_auto_that_was_written_into_home_by_hand_is_settled(home, monkeypatch):
+    monkeypatch.setattr(precision, "native", lambda: "bfloat16")
+    home.recipe_file.write_text(dump(recipe(encoder={"dtype": "auto"})))
+    home.adopt(Tools.at(home).recipe)
+    assert home.recipe() == recipe(encoder={"dtype": "bfloat16"})
 
 
 @pytest.mark.parametrize("change", [True, False])

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets import recipe as recipes
+from unicorn_assets.cli.init import commented
 from unicorn_assets.errors import RecipeError
 from unicorn_assets.recipe import CHECKOUT, Curation, Recipe, Seeds, Source, adjusted, differences, dump, load, parse
 
@@ -34,6 +35,13 @@ def test_shipped_recipes_are_valid_and_their_seeds_are_there(name):
     assert recipe.name == name
     for source in recipe.seeds.sources:
         assert source.path.startswith(f"{CHECKOUT}/data/seeds/")
+
+
+def test_new_recipes_leave_the_encoders_type_to_the_machine_and_old_ones_keep_float32():
+    assert {load(name).encoder.dtype for name in recipes.shipped()} == {"auto"}
+    assert read(commented("mine", [Path("mine.jsonl")])).encoder.dtype == "auto"
+    assert read(SMALL).encoder.dtype == "float32"
+    assert "encoder.dtype" in refusal(SMALL + '[encoder]\ndtype = "float16"')
 
 
 def test_an_unknown_name_lists_the_shipped_ones(tmp_path, monkeypatch):

@@ -14,6 +14,9 @@ from unicorn_assets.errors import RecipeError
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.recipe import CHECKOUT, Recipe, Source
 
+_CHOSEN = {"encoder": {"dtype": "auto"}}
+"""What a new recipe has beside the defaults, which are there for recipes that were written before."""
+
 SHIPPED_SEEDS = CHECKOUT / "data" / "seeds" / "open_domain.jsonl"
 
 
@@ -51,7 +54,7 @@ def commented(name: str, seeds: Sequence[Path]) -> str:
     for section, field in Recipe.model_fields.items():
         kind = _section(field.annotation)
         if kind is not None and section != "seeds":
-            lines += ["", f"[{section}]", *_keys(kind)]
+            lines += ["", f"[{section}]", *_keys(kind, _CHOSEN.get(section))]
             for name, inner in kind.model_fields.items():
                 if (part := _section(inner.annotation)) is not None:
                     lines += ["", f"# [{section}.{name}]", *_keys(part, defaults=inner.default)]

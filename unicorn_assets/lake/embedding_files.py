@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained
+from unicorn_assets.lake.lists import listed, numbers
 
-BATCH_ROWS = 4096
+BATCH_ROWS = 2048
 """Rows handed over at a time, and rows of a record batch or row group that is written."""
 
 SUFFIXES = (".arrow", ".parquet")
@@ -93,7 +94,7 @@ class Embeddings:
             row = flat.is_null().to_pylist().index(True) // self.dimension
             what = f"Row {first + row} (id {names[row]}) of {self.path} has an embedding with a number missing."
             raise LakeError(what, "remove that row or embed its text again.")
-        return Batch(first, names, flat.to_numpy(zero_copy_only=True).reshape(-1, self.dimension))
+        return Batch(first, names, numbers(flat).reshape(-1, self.dimension))
 
     def _same_length(self, first: int, names: Any, vectors: Any) -> None:
         lengths = vectors.value_lengths().to_numpy(zero_copy_only=False)
@@ -203,8 +204,7 @@ class EmbeddingWriter:
         Raises:
             LakeError: the disk is full.
         """
-        flat = pa.array(vectors.reshape(-1))
-        columns = [names.cast(pa.string()), pa.FixedSizeListArray.from_arrays(flat, type=self._list)]
+        columns = [names.cast(pa.string()), listed(vectors, self._list)]
         with explained(self.path):
             self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
         self.count += len(vectors)

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained
+from unicorn_assets.lake.halves import Halves, finite, narrow
+from unicorn_assets.lake.lists import listed, numbers
 
 BATCH_ROWS = 4096
 """Rows of a record batch; fixed, so that the bytes depend on the rows alone and not on how they were handed over."""
@@ -23,8 +25,6 @@ UNIT_TOLERANCE = 2e-3
 """Largest distance of a float16 row's norm from 1: its components are off by up to 2^-11 of their size."""
 
 _MAKE_AGAIN = "materialize its shard again; finished answers are kept, so it is quick."
-
-Halves = NDArray[np.float16]
 
 
 class VectorWriter:
@@ -64,19 +64,11 @@ class VectorWriter:
                 f"{len(ids)} ids came with vectors of shape {vectors.shape} for {self.path}.",
                 f"give one vector of {self.dimension} numbers for each id.",
             )
-        with np.errstate(over="ignore"):
-            halves = vectors.astype(np.float16, copy=False)
-        bad = np.flatnonzero(~np.isfinite(halves).all(axis=1))
-        if bad.size:
-            raise LakeError(
-                f"The vector of {ids[bad[0]]} for {self.path} is not finite in float16.",
-                "look at what made it: unit vectors never leave the range of float16, which ends at 65,504.",
-            )
         done = 0
         while done < len(ids):
             held = len(self._ids)
             step = min(BATCH_ROWS - held, len(ids) - done)
-            self._buffer[held : held + step] = halves[done : done + step]
+            self._fill(self._buffer[held : held + step], ids[done : done + step], vectors[done : done + step])
             self._ids.extend(ids[done : done + step])
             done += step
             if len(self._ids) == BATCH_ROWS:
@@ -98,13 +90,20 @@ class VectorWriter:
         finally:
             self._sink.close()
 
+    def _fill(self, free: Halves, ids: Sequence[str], vectors: NDArray[Any]) -> None:
+        with np.errstate(over="ignore"):
+            narrow(free, vectors)
+        bad = np.flatnonzero(~finite(free))
+        if bad.size:
+            raise LakeError(
+                f"The vector of {ids[bad[0]]} for {self.path} is not finite in float16.",
+                "look at what made it: unit vectors never leave the range of float16, which ends at 65,504.",
+            )
+
     def _flush(self) -> None:
         rows = len(self._ids)
-        flat = pa.array(self._buffer[:rows].reshape(-1), pa.float16())
-        columns = [
-            pa.array(self._ids, pa.string()),
-            pa.FixedSizeListArray.from_arrays(flat, type=self._schema.field("embedding").type),
-        ]
+        vectors = listed(self._buffer[:rows], self._schema.field("embedding").type)
+        columns = [pa.array(self._ids, pa.string()), vectors]
         with explained(self.path):
             self._writer.write_batch(pa.record_batch(columns, schema=self._schema))
         self.count += rows
@@ -145,7 +144,7 @@ def vector_batches(path: Path) -> Iterator[tuple[Any, Halves]]:
         batch = _batch(path, reader, number, start)
         start += batch.num_rows
         ids, embedding = batch.columns
-        yield ids, embedding.flatten().to_numpy(zero_copy_only=True).reshape(-1, dimension)
+        yield ids, numbers(embedding.flatten()).reshape(-1, dimension)
 
 
 def read_vectors(path: Path) -> tuple[list[str], Halves]:

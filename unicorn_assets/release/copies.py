@@ -13,7 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import LakeError
-from unicorn_assets.lake.vectors import Halves
+from unicorn_assets.lake.halves import Halves
 from unicorn_assets.release import llava, unicorn_authors, webdataset
 from unicorn_assets.release.rows import index_part
 

@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.identity import ID_LENGTH, shard_name, shard_number
-from unicorn_assets.lake.vectors import Halves, dimension, vector_batches
+from unicorn_assets.lake.halves import Halves
+from unicorn_assets.lake.vectors import dimension, vector_batches
 from unicorn_assets.release import llava
 from unicorn_assets.release.manifest import FILE, FORMAT_VERSION, Manifest
 from unicorn_assets.release.splits import Split, named

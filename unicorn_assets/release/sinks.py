@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from unicorn_assets.lake.vectors import Halves
+from unicorn_assets.lake.halves import Halves
 from unicorn_assets.release import llava, tables, unicorn_authors, webdataset
 from unicorn_assets.release.splits import Split, named
 

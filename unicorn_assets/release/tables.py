@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained
+from unicorn_assets.lake.halves import Halves
 from unicorn_assets.lake.shards import BATCH_ROWS, open_parquet
-from unicorn_assets.lake.vectors import Halves
 
 CONVERSATIONS = pa.list_(pa.struct([pa.field("from", pa.string()), pa.field("value", pa.string())]))
 

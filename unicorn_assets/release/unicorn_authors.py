@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from unicorn_assets.lake.files import explained
-from unicorn_assets.lake.vectors import Halves
+from unicorn_assets.lake.halves import Halves
 
 FOLDER = "unicorn_authors"
 EMBEDDINGS = f"{FOLDER}/embeddings"

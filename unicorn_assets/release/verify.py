@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.identity import ID_LENGTH, shard_name, shard_number
-from unicorn_assets.lake.vectors import UNIT_TOLERANCE, Halves, vector_batches
+from unicorn_assets.lake.halves import Halves
+from unicorn_assets.lake.vectors import UNIT_TOLERANCE, vector_batches
 from unicorn_assets.release import copies, rows, tables
 from unicorn_assets.release.copies import MismatchError
 from unicorn_assets.release.manifest import FILE, Manifest

@@ -16,6 +16,7 @@ from unicorn_assets.stages.tools import Tools
 from unicorn_assets.transfer.drift import drift
 from unicorn_assets.transfer.fitted import FittedTransfer
 from unicorn_assets.transfer.statistics import Moments
+from unicorn_assets.transfer.threads import BLOCK_ROWS
 
 WINDOW_ROWS = 2048
 """Captions encoded at a time: bounds the memory. Cut from the sorted shard, so that batches depend on it alone."""
@@ -71,7 +72,7 @@ def _carry_over(work: Work, drafts: Drafts) -> Made:
     vectors = out.open_vectors(transfer.method.dimension)
     rows_in, moments = work.inputs["text_embeddings"].rows_out, Moments(transfer.method.dimension)
     seen = 0
-    for ids, texts in iter_vectors(work.lake.vectors("text_embeddings", work.shard)):
+    for ids, texts in iter_vectors(work.lake.vectors("text_embeddings", work.shard), BLOCK_ROWS):
         moments.add(texts)
         images, lost = transfer.method.apply(texts, seen, ids)
         seen += len(ids)

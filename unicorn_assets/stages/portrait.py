@@ -11,10 +11,11 @@ from typing import Any
 
 from unicorn_assets.curation.diversity import Diversity, diversity
 from unicorn_assets.curation.histogram import Bin, histogram
+from unicorn_assets.lake.halves import Halves
 from unicorn_assets.lake.layout import Lake
 from unicorn_assets.lake.shards import first_rows
 from unicorn_assets.lake.sidecar import Sidecar
-from unicorn_assets.lake.vectors import Halves, iter_vectors
+from unicorn_assets.lake.vectors import iter_vectors
 from unicorn_assets.text import words
 
 LOOKED_AT = 2_000

@@ -34,7 +34,7 @@ class Tools:
 
     Args:
         home: where everything stands.
-        recipe: the recipe that decides.
+        recipe: the recipe that decides; kept as it is settled for this home.
         make_engine: opens the engine that the recipe names.
         make_encoder: opens the encoder that the recipe names. Tests pass a double here; users choose in the recipe.
         make_image_encoder: opens the encoder of the recipe's images; whoever opens it closes it, since it is used once.
@@ -49,6 +49,9 @@ class Tools:
     listener: Callable[[str, str, int, int | None], None] | None = None
     _engine: Engine | None = field(default=None, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.recipe = self.home.settled(self.recipe)
 
     @classmethod
     def at(cls, home: Home) -> "Tools":

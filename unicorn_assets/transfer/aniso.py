@@ -27,7 +27,7 @@ from unicorn_assets.transfer.gaussian import product
 from unicorn_assets.transfer.none import unchanged
 from unicorn_assets.transfer.realign import recentred
 from unicorn_assets.transfer.restoring import restored
-from unicorn_assets.transfer.rows import Doubles, check, directions
+from unicorn_assets.transfer.rows import Doubles, check, directions, emptied
 from unicorn_assets.transfer.statistics import Moments, enough_for_covariance
 
 ENERGY = 0.9
@@ -98,6 +98,16 @@ class Blocks:
         middle = (self.image_mean @ self.axes)[self.inside :]
         placed[:, self.inside :] = (placed[:, self.inside :] - middle) * self.scales + middle
         return directions(product(placed, self.axes.T))
+
+    def gather(self, rows: Rows, first: int, into: Moments) -> None:
+        """Lets `into` see e' of unit rows, (n, dimension), without those that are lost.
+
+        Raises:
+            TransferError: a row is not fit for use (`rows.check`).
+        """
+        stepped = self.step(rows, first)
+        lost = emptied(stepped)
+        into.take(stepped[~lost] if lost.any() else stepped)
 
     def finish(self, stepped: Moments) -> "Aniso":
         """The method, once `stepped` has seen e' of the texts.

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from unicorn_assets.errors import TransferError
 from unicorn_assets.lake.embedding_files import BATCH_ROWS, Batch, Embeddings, EmbeddingWriter, kind_of
 from unicorn_assets.lake.files import TEMPORARY, explained, temporary
+from unicorn_assets.lake.halves import narrow
 from unicorn_assets.transfer.base import Method
 from unicorn_assets.transfer.fitting import Progress, naming
-from unicorn_assets.transfer.threads import WORKERS, blocks, in_order
+from unicorn_assets.transfer.threads import IN_THE_AIR, blocks, in_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,9 @@ class _Worker:
 
     def __init__(self, method: Method, dimension: int, dtype: np.dtype[Any]) -> None:
         self._method = method
+        self._put = narrow if dtype == np.float16 else np.copyto
         self._buffers: SimpleQueue[NDArray[Any]] = SimpleQueue()
-        for _ in range(WORKERS + 2):
+        for _ in range(IN_THE_AIR + 2):
             self._buffers.put(np.empty((BATCH_ROWS, dimension), dtype))
 
     def carry(self, batch: Batch) -> tuple[Batch, NDArray[Any], NDArray[np.bool_]]:
@@ -93,7 +95,8 @@ class _Worker:
         vectors, gone = self._buffers.get()[:rows], np.empty(rows, np.bool_)
         for block in blocks(rows):
             found = self._method.apply(batch.vectors[block], batch.first + block.start, ids[block])
-            vectors[block], gone[block] = found
+            self._put(vectors[block], found.vectors)
+            gone[block] = found.lost
         return batch, vectors, gone
 
     def give_back(self, vectors: NDArray[Any]) -> None:

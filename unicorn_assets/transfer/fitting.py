@@ -16,7 +16,6 @@ from unicorn_assets.transfer.mean_shift import MeanShift
 from unicorn_assets.transfer.none import NoTransfer
 from unicorn_assets.transfer.realign import Anchor
 from unicorn_assets.transfer.reservoir import Reservoir
-from unicorn_assets.transfer.rows import Doubles, emptied
 from unicorn_assets.transfer.statistics import Moments
 from unicorn_assets.transfer.threads import blocks, in_order
 
@@ -149,7 +148,7 @@ def moments(side: Embeddings, what: str, progress: Progress, step: Anchor | Bloc
             if step is None:
                 found.add(rows, first=first)
             else:
-                found.take(_kept(step.step(rows, first)))
+                step.gather(rows, first, found)
         return found
 
     total = Moments(side.dimension)
@@ -188,8 +187,3 @@ def _sample(side: Embeddings, what: str, sides: Sides, options: Options) -> Rese
             found.add(batch.ids(), batch.vectors)
             sides.progress(f"sample of the {what}", found.seen, side.rows)
     return found
-
-
-def _kept(rows: Doubles) -> Doubles:
-    kept = ~emptied(rows)
-    return rows if kept.all() else rows[kept]

@@ -12,11 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried
 from unicorn_assets.transfer.none import unchanged
 from unicorn_assets.transfer.restoring import positive, restored
-from unicorn_assets.transfer.rows import Doubles, check, directions, emptied
+from unicorn_assets.transfer.rows import LEAST_NORM, Doubles, check, checked, directions, emptied
 from unicorn_assets.transfer.statistics import Moments
 
 EPSILON = 1e-10
@@ -62,8 +64,29 @@ class Anchor:
         """
         shifted = check(rows, self.dimension, first)
         shifted *= self.scale
-        shifted += self.image_mean - self.scale * self.mean
+        shifted += self._offset
         return directions(shifted)
+
+    def gather(self, rows: Rows, first: int, into: Moments) -> None:
+        """Lets `into` see e' of unit rows, (n, dimension), without those that are lost, and without making it.
+
+        e' = (s e_y + c) / r with c = mu_x - s mu_y and r^2 = s^2 |e_y|^2 + 2 s e_y c + |c|^2, so that the sum of e' is
+        a weighted sum of the rows and a multiple of c.
+
+        Raises:
+            TransferError: a row is not fit for use (`rows.check`).
+        """
+        (doubles, squares), offset = checked(rows, self.dimension, first), self._offset
+        lengths = self.scale**2 * squares + 2 * self.scale * np.vecdot(doubles, offset) + offset @ offset
+        norms = np.sqrt(lengths.clip(0))
+        kept = norms >= LEAST_NORM
+        weights = np.divide(1.0, norms, out=np.zeros_like(norms), where=kept)
+        total = self.scale * np.einsum("i,ij->j", weights, doubles) + weights.sum() * offset
+        into.take_sums(total, float(kept.sum()), int(kept.sum()))
+
+    @property
+    def _offset(self) -> Doubles:
+        return self.image_mean - self.scale * self.mean
 
     def finish(self, stepped: Moments) -> "Realign":
         """The method, once `stepped` has seen e' of the texts.

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import TransferError
+from unicorn_assets.lake.halves import widen
 
 UNIT_TOLERANCE = 1e-2
 """How far a row's norm may be from 1: wide enough for float16, narrow enough to find rows that nobody normalised."""
@@ -17,7 +18,12 @@ Doubles = NDArray[np.float64]
 
 
 def check(rows: NDArray[Any], dimension: int, first: int = 0, *, unit: bool = True) -> Doubles:
-    """The rows in float64, (n, dimension), once they are found fit for use.
+    """The rows in float64, (n, dimension), once they are found fit for use; `checked` without the norms."""
+    return checked(rows, dimension, first, unit=unit)[0]
+
+
+def checked(rows: NDArray[Any], dimension: int, first: int = 0, *, unit: bool = True) -> tuple[Doubles, Doubles]:
+    """The rows in float64, (n, dimension), once they are found fit for use, and their squared norms, (n,).
 
     Args:
         rows: embeddings of any float type, (n, dimension).
@@ -37,14 +43,17 @@ def check(rows: NDArray[Any], dimension: int, first: int = 0, *, unit: bool = Tr
         raise TransferError(
             f"The embeddings from row {first} on are of type {rows.dtype}.", "give float16, float32 or float64."
         )
-    doubles = rows.astype(np.float64)
-    norms = norm(doubles)
+    doubles: Doubles = widen(rows, np.float64) if rows.dtype == np.float16 else rows.astype(np.float64)
+    squares: Doubles = np.vecdot(doubles, doubles)
+    norms = np.sqrt(squares)
+    if unit and (np.abs(norms - 1) <= UNIT_TOLERANCE).all():
+        return doubles, squares
     _refuse(~np.isfinite(norms), first, "holds NaN or an infinity", "remove that row or embed its text again.")
     if unit:
         _refuse(norms == 0, first, "is a zero vector", "remove that row or embed its text again.")
         worst = np.abs(norms - 1)
         _refuse(worst > UNIT_TOLERANCE, first, "is not of unit norm", "divide each row by its norm first.", norms)
-    return doubles
+    return doubles, squares
 
 
 def norm(rows: Doubles) -> Doubles:

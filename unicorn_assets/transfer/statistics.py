@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.rows import Doubles, check
+from unicorn_assets.transfer.rows import Doubles, checked
 
 
 class Moments:
@@ -42,15 +42,20 @@ class Moments:
         Raises:
             TransferError: the rows are not fit for use (`rows.check`); names the row.
         """
-        checked = check(rows, self.dimension, self.count if first is None else first, unit=unit)
-        self.take(checked)
-        return checked
+        found, squares = checked(rows, self.dimension, self.count if first is None else first, unit=unit)
+        self.take(found, squares)
+        return found
 
-    def take(self, rows: Doubles) -> None:
-        """Takes in rows, (n, dimension), that need no check any more."""
-        self._sum += rows.sum(axis=0)
-        self._squares += float(np.einsum("ij,ij->", rows, rows))
-        self.count += len(rows)
+    def take(self, rows: Doubles, squares: Doubles | None = None) -> None:
+        """Takes in rows, (n, dimension), that need no check any more; their squared norms, (n,), may be given."""
+        squares = np.vecdot(rows, rows) if squares is None else squares
+        self.take_sums(rows.sum(axis=0), float(squares.sum()), len(rows))
+
+    def take_sums(self, total: Doubles, squares: float, count: int) -> None:
+        """Takes in the sum, (dimension,), and the sum of the squared norms of so many rows."""
+        self._sum += total
+        self._squares += squares
+        self.count += count
 
     def merge(self, other: Self) -> None:
         """Takes in what another instance gathered.
@@ -63,9 +68,7 @@ class Moments:
                 f"Statistics of {other.dimension} dimensions meet statistics of {self.dimension}.",
                 "gather both from one encoder's embeddings.",
             )
-        self._sum += other._sum
-        self._squares += other._squares
-        self.count += other.count
+        self.take_sums(other._sum, other._squares, other.count)
 
     def mean(self) -> Doubles:
         """The centroid, (dimension,).
@@ -106,9 +109,9 @@ class Covariance(Moments):
         super().__init__(dimension)
         self._products = np.zeros((dimension, dimension))
 
-    def take(self, rows: Doubles) -> None:
-        """Takes in rows, (n, dimension), that need no check any more."""
-        super().take(rows)
+    def take(self, rows: Doubles, squares: Doubles | None = None) -> None:
+        """Takes in rows, (n, dimension), that need no check any more; their squared norms, (n,), may be given."""
+        super().take(rows, squares)
         self._products += rows.T @ rows
 
     def merge(self, other: Self) -> None:

@@ -12,12 +12,15 @@ Result = TypeVar("Result")
 WORKERS = min(4, os.cpu_count() or 1)
 """More would wait for the memory."""
 
+IN_THE_AIR = 2 * WORKERS
+"""Items at work or waiting to be taken, so that nobody is idle while the caller writes one away."""
+
 BLOCK_ROWS = 256
 """Rows that are worked on at once: their float64 numbers stay in a core's cache."""
 
 
 def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """The results of `work`, in the order of the items; at most WORKERS + 1 items are in the air.
+    """The results of `work`, in the order of the items; at most IN_THE_AIR + 1 of them are in the air.
 
     Whatever `work` or the items raise is raised here, once what is in the air has ended.
     """
@@ -25,7 +28,7 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
         waiting: deque[Future[Result]] = deque()
         for item in items:
             waiting.append(pool.submit(work, item))
-            if len(waiting) > WORKERS:
+            if len(waiting) > IN_THE_AIR:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

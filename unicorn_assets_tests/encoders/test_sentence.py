@@ -11,11 +11,17 @@ import numpy as np
 import pytest
 
 from unicorn_assets import recipe
+from unicorn_assets.encoders import forward, precision
 from unicorn_assets.encoders.base import Encoder
-from unicorn_assets.encoders.sentence import SentenceEncoder
+from unicorn_assets.encoders.sentence import LEAST_COSINE, SentenceEncoder
+from unicorn_assets.engines.base import Request, Sampling
+from unicorn_assets.engines.rules import RulesEngine
 from unicorn_assets.errors import EncoderError
+from unicorn_assets.identity import sample_id
 
 WORDS = ["a", "cat", "sits", "on", "the", "red", "mat", "near", "two", "tall", "wooden", "chairs", "rain", "broken"]
+COLOURS = ["red", "green", "yellow", "rusty"]
+PLACES = ["harbour", "bakery", "railway station", "school", "market", "lake"]
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -29,6 +35,23 @@ def default():
     encoder = SentenceEncoder(recipe.Encoder())
     yield encoder
     encoder.close()
+
+
+@pytest.fixture(scope="module")
+def half():
+    encoder = SentenceEncoder(recipe.Encoder(dtype="bfloat16"))
+    yield encoder
+    encoder.close()
+
+
+def captions(number):
+    """What the `rules` engine makes of seeds with scenes in them."""
+    seeds = [f"Two {colour} bicycles lean against a wall near a {place}." for colour in COLOURS for place in PLACES]
+    asked = [
+        Request(sample_id(seed), "expansion", (), {"seed": seed}, "test", None, Sampling(0, 1, 512, number))
+        for number, seed in enumerate(seeds[:number])
+    ]
+    return [answer.text for _, answer in RulesEngine().generate(asked)]
 
 
 @pytest.fixture
@@ -119,6 +142,99 @@ def test_the_number_of_threads_does_not_change_the_bytes(default):
     finally:
         torch.set_num_threads(threads)
     assert one.tobytes() == two.tobytes()
+
+
+def test_bfloat16_keeps_the_directions_of_real_captions(default, half):
+    sample = captions(24)
+    vectors, exact = half.encode(sample), default.encode(sample)
+    assert vectors.dtype == np.float32
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    cosines = (vectors * exact).sum(axis=1)
+    assert cosines.mean() > 0.9998 > LEAST_COSINE
+    assert cosines.min() > 0.9995
+    assert vectors.tobytes() != exact.tobytes()
+
+
+def test_bfloat16_gives_the_same_bytes_again_whatever_the_threads(half):
+    import torch
+
+    sample, threads = texts(20), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        one = half.encode(sample)
+        torch.set_num_threads(2)
+        two = half.encode(sample)
+    finally:
+        torch.set_num_threads(threads)
+    half.close()
+    assert one.tobytes() == two.tobytes() == half.encode(sample).tobytes()
+
+
+def test_the_type_of_number_is_part_of_the_identity(monkeypatch):
+    plain, fast = (SentenceEncoder(recipe.Encoder(dtype=dtype)).identity() for dtype in ("float32", "bfloat16"))
+    assert SentenceEncoder(recipe.Encoder()).identity() == plain
+    assert {key for key in plain if plain[key] != fast[key]} == {"dtype"}
+    for found in ("float32", "bfloat16"):
+        monkeypatch.setattr(precision, "native", lambda found=found: found)
+        assert SentenceEncoder(recipe.Encoder(dtype="auto")).identity()["dtype"] == found
+
+
+def test_a_model_that_bfloat16_does_not_carry_is_refused(tiny):
+    def spoil(model, vocabulary):
+        model.embeddings.word_embeddings.weight += 4  # the same in all dimensions: LayerNorm takes it out again
+
+    exact = tiny(spoil)
+    exact.encode(["a cat"])
+    with pytest.raises(EncoderError, match=r"loses too much in bfloat16: .* captions have a mean cosine of") as caught:
+        SentenceEncoder(recipe.Encoder(model=exact.name, dtype="bfloat16")).encode(["a cat"])
+    assert 'dtype = "float32"' in caught.value.cure
+
+
+def test_texts_are_counted_once_for_counting_and_encoding(tiny, monkeypatch):
+    encoder, asked = tiny(), []
+    kind = type(encoder._model.tokenizer)
+    call = kind.__call__
+
+    def counting(self, texts, **options):
+        if not options["truncation"]:
+            asked.append(len(texts))
+        return call(self, texts, **options)
+
+    monkeypatch.setattr(kind, "__call__", counting)
+    sample = texts(9)
+    counts = encoder.token_counts(tuple(sample))
+    encoder.encode(sample)
+    assert encoder.token_counts(sample) == counts
+    assert encoder.token_counts(sample[:2]) == counts[:2]
+    assert encoder.token_counts([]) == []
+    assert asked == [9, 2]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 19])
+def test_batches_at_once_give_what_the_model_gives_one_by_one(tiny, threads):
+    import torch
+
+    encoder, before = tiny(), torch.get_num_threads()
+    model, batches = encoder._model, [texts(3, seed=seed) for seed in range(30)]
+    single = [model.encode(batch, show_progress_bar=False) for batch in batches]
+    try:
+        torch.set_num_threads(threads)
+        at_once = list(forward.vectors(model, batches, ""))
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    assert [one.tobytes() for one in at_once] == [one.tobytes() for one in single]
+    assert list(forward.vectors(model, [], "")) == []
+
+
+def test_a_batch_that_fails_ends_the_encoding_and_threads_are_as_before(tiny, monkeypatch):
+    import torch
+
+    encoder, threads = tiny(), torch.get_num_threads()
+    monkeypatch.setattr(encoder._model[1], "forward", lambda features: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        encoder.encode(texts(20))
+    assert torch.get_num_threads() == threads
 
 
 def test_tokens_are_counted_before_the_cut_and_with_special_ones(default):

@@ -1,5 +1,6 @@
 """What holds for every method: a float64 reference, chunks that change nothing, files, wrong rows, image rules."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import LakeError, TransferError
+from unicorn_assets.transfer.aniso import Blocks
 from unicorn_assets.transfer.fitted import METHODS as CLASSES
 from unicorn_assets.transfer.fitted import FittedTransfer
 from unicorn_assets.transfer.mean_shift import MeanShift
+from unicorn_assets.transfer.realign import Anchor
+from unicorn_assets.transfer.statistics import Moments
 from unicorn_assets_tests.transfer.references import (
     METHODS,
     WIDTH,
@@ -69,6 +73,24 @@ def test_a_saved_method_is_the_same_again(name, tmp_path):
     y, ids = texts(50, seed=5), names(50)
     assert loaded.method.apply(y, 0, ids).vectors.tobytes() == saved.method.apply(y, 0, ids).vectors.tobytes()
     assert loaded.method.image_rule().text == saved.method.image_rule().text
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("step", ["realign", "aniso"])
+def test_what_the_first_step_makes_is_gathered_without_what_is_lost(step, dtype):
+    y, x = texts(600, dtype=dtype), images(600)
+    found = Anchor.fit(moments(y), moments(x)) if step == "realign" else Blocks.fit(y, x)
+    if step == "realign":  # one text that lands on nothing
+        found = replace(found, image_mean=found.scale * (found.mean - y[7].astype(np.float64)))
+    made, gathered = found.step(y), Moments(WIDTH)
+    found.gather(y[:250], 0, gathered)
+    found.gather(y[250:], 250, gathered)
+    kept = made[np.linalg.norm(made, axis=1) > 0]
+    assert gathered.count == len(kept) == 600 - (step == "realign")
+    assert np.abs(gathered.mean() - kept.mean(axis=0)).max() < 1e-12
+    assert gathered.trace() == pytest.approx(moments(kept).trace(), abs=1e-12)
+    with pytest.raises(TransferError, match="Row 41 is a zero vector"):
+        found.gather(np.zeros((1, WIDTH)), 41, gathered)
 
 
 @every_method

@@ -22,8 +22,9 @@ def test_unit_rows_come_back_in_float64(dtype):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("unit", [True, False])
-def test_what_is_not_finite_is_refused_by_row(value, unit):
-    rows = identity()
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_what_is_not_finite_is_refused_by_row(value, unit, dtype):
+    rows = identity(dtype)
     rows[2, 1] = value
     with pytest.raises(TransferError, match="Row 102 holds NaN or an infinity") as caught:
         check(rows, 4, first=100, unit=unit)

@@ -8,7 +8,7 @@ import numpy as np
 
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.base import Rows
-from unicorn_assets.transfer.rows import Doubles, check, norm
+from unicorn_assets.transfer.rows import Doubles, checked
 from unicorn_assets.transfer.statistics import Covariance
 
 ROUNDING = 1e-12
@@ -87,20 +87,21 @@ class Spread(Covariance):
                 from `first`.
         """
         start = self.count if first is None else first
-        checked = check(rows, self.dimension, start, unit=unit)
-        zero = np.flatnonzero(norm(checked) == 0)
+        found, squares = checked(rows, self.dimension, start, unit=unit)
+        zero = np.flatnonzero(squares == 0)
         if zero.size:
             raise TransferError(
                 f"Row {start + zero[0]} is a zero vector.",
                 "leave the rows that a transfer lost out, after it and before it.",
             )
-        self.take(checked)
-        return checked
+        self.take(found, squares)
+        return found
 
-    def take(self, rows: Doubles) -> None:
+    def take(self, rows: Doubles, squares: Doubles | None = None) -> None:
         """Takes in rows that were found fit for use; a zero row has no direction and adds none."""
-        super().take(rows)
-        norms = norm(rows)
+        squares = np.vecdot(rows, rows) if squares is None else squares
+        super().take(rows, squares)
+        norms = np.sqrt(squares)
         self._directions += (rows / np.where(norms > 0, norms, 1.0)[:, None]).sum(axis=0)
 
     def merge(self, other: Self) -> None:
