@@ -207,7 +207,7 @@ from unicorn_assets.transfer.mean_shift import MeanShift
 apply = MeanShift.apply
 def slow(self, rows, first=0, ids=None):
     if first > 4096:
-        print("slow", flush=True)
+        print("slow\\n", end="", flush=True)  # at once: two threads come here
         time.sleep(60)
     return apply(self, rows, first, ids)
 MeanShift.apply = slow
