@@ -23,10 +23,11 @@ from dagster import DagsterEventType as Kind
 from benchmarks.pipeline import small
 from unicorn_assets import settings
 from unicorn_assets.defs import instance
-from unicorn_assets.defs.automation import SHARDED, SOURCES
+from unicorn_assets.defs.automation import SHARDED
 from unicorn_assets.execution import postgres
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
+from unicorn_assets.stages.graph import above_the_shards
 from unicorn_assets_tests.postgres import cluster
 from unicorn_assets_tests.serving import served
 
@@ -49,10 +50,11 @@ class Run:
 def backfilled(home: Home, shards: int, patience: float) -> None:
     """Materializes the sources, then backfills every shard as the web UI does."""
     home.prepare()
-    home.adopt(small(shards))
+    recipe = small(shards)
+    home.adopt(recipe)
     settings.update(home.path, "schedule", on=False)
     with served(home) as deployment:
-        if deployment.wait_run(deployment.materialize(SOURCES), patience) != "SUCCESS":
+        if deployment.wait_run(deployment.materialize(above_the_shards(recipe)), patience) != "SUCCESS":
             raise SystemExit(deployment.tail())
         status = deployment.wait_backfill(deployment.backfill(SHARDED, shard_names(shards)), patience)
         print(f"backfill of {shards} shards       {status}")

@@ -55,6 +55,10 @@ class EncoderError(UnicornError):
     """An encoder that cannot be loaded, or whose weights are not the expected ones."""
 
 
+class ImageError(UnicornError):
+    """Images, or a file of their embeddings, that cannot be used as a whole. Single ones are rejected rows instead."""
+
+
 class TransferError(UnicornError):
     """Embeddings that cannot be carried over, or a transfer that cannot be fitted."""
 

@@ -9,26 +9,20 @@ import tomllib
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
+from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.errors import RecipeError
+from unicorn_assets.section import Count, Section, named
 
 SHIPPED = Path(__file__).parent / "recipes"
 CHECKOUT = Path(__file__).parent.parent
 MAX_SHARDS = 9999
 
 Format = Literal["auto", "jsonl", "csv", "tsv", "parquet", "text", "labels"]
-Count = Annotated[int, Field(ge=1, le=10**12)]  # small enough for every table
-
-
-class Section(BaseModel):
-    """A part of the recipe: frozen, closed to keys it does not know, strict: neither true nor "4" is a number."""
-
-    # Defaults are validated too: a 171 that is read back as 171.0 would give another fingerprint.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True)
 
 
 class Source(Section):
@@ -52,9 +46,7 @@ class Source(Section):
     @field_validator("path")
     @classmethod
     def _path_names_a_file(cls, value: str) -> str:
-        if not value.strip() or "\x00" in value or value.encode(errors="replace").decode() != value:
-            raise ValueError("must name a file, in UTF-8")
-        return value
+        return named(value, "a file")
 
 
 class Seeds(Section):
@@ -137,14 +129,6 @@ class Encoder(Section):
     batch_size: Count = Field(default=16, description="Part of the recipe: padding changes the last bits.")
 
 
-class Alignment(Section):
-    """How text embeddings are carried over into image space."""
-
-    method: Literal["mean_shift"] = "mean_shift"
-    renormalise: bool = Field(default=True, description="True as in the paper's equation, False as in its code.")
-    sample: int = Field(default=10_000, ge=2, description="Captions drawn by hash for the fit.")
-
-
 class Release(Section):
     """What must hold before anything goes out."""
 
@@ -197,10 +181,20 @@ def parse(text: str, *, where: str, base: Path) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{where} is not valid TOML: {error}.", "correct the line that it names.") from None
     recipe = _validated(table, f"{where} is not a valid recipe.")
-    sources = tuple(
-        source.model_copy(update={"path": str(absolute(Path(source.path), base))}) for source in recipe.seeds.sources
-    )
-    return recipe.model_copy(update={"seeds": recipe.seeds.model_copy(update={"sources": sources})})
+    sources = tuple(_at(source, base) for source in recipe.seeds.sources)
+    found = recipe.model_copy(update={"seeds": recipe.seeds.model_copy(update={"sources": sources})})
+    if recipe.alignment.images is None:
+        return found
+    images = _at(recipe.alignment.images, base)
+    return found.model_copy(update={"alignment": recipe.alignment.model_copy(update={"images": images})})
+
+
+Placed = TypeVar("Placed", Source, Images)
+
+
+def _at(section: Placed, base: Path) -> Placed:
+    """The section with its path made absolute."""
+    return section.model_copy(update={"path": str(absolute(Path(section.path), base))})
 
 
 def adjusted(

@@ -10,7 +10,7 @@ from unicorn_assets.cli import run as command
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.release import RELEASE
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
@@ -55,12 +55,13 @@ def materialize(home, recipe, order=None):
     home.prepare()
     home.adopt(recipe)
     outcomes = {}
-    sharded = [stage for stage in GRAPH.values() if stage.sharded]
-    above = [stage for stage in GRAPH.values() if not stage.sharded and stage is not RELEASE]
+    stages = graph(recipe)
+    sharded = [stage for stage in stages.values() if stage.sharded]
+    above = [stage for stage in stages.values() if not stage.sharded and stage is not RELEASE]
     steps = [(stage, ALL) for stage in above]
     steps += [(stage, shard) for shard in order or shard_names(recipe.shards) for stage in sharded]
     for stage, shard in [*steps, (RELEASE, ALL)]:
-        outcomes[stage.name, shard] = make(stage, tools, shard, graph=GRAPH, run_id="test")
+        outcomes[stage.name, shard] = make(stage, tools, shard, graph=stages, run_id="test")
     return outcomes
 
 

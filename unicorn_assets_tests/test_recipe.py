@@ -135,6 +135,32 @@ def test_every_wrong_key_is_told_at_once():
         ('name = "a b"' + SMALL.replace('name = "small"', ""), "name: .*'a b'"),
         (SMALL.replace('"coco"', '"../coco"'), "seeds.sources.0.name: .*'../coco'"),
         (SMALL.replace('"coco.jsonl"', r'"a\u0000b"'), r"seeds.sources.0.path: must name a file, in UTF-8"),
+        (
+            SMALL + '[alignment]\nmethod = "realign"',
+            r"alignment: the method realign needs images; .*\[alignment.images\]",
+        ),
+        (SMALL + '[alignment]\nmethod = "aniso"', "alignment: the method aniso needs images"),
+        (SMALL + '[alignment]\nmethod = "matched"', "alignment: the method matched needs images"),
+        (SMALL + '[alignment]\nmethod = "none"\nrenormalise = false', "the method none does not read renormalise"),
+        (SMALL + "[alignment]\nrounds = 4", "the method mean_shift does not read rounds; leave it out"),
+        (SMALL + "[alignment]\nnoise_sigma = 0.1", "the method mean_shift does not read noise_sigma"),
+        (
+            SMALL + '[alignment]\nmethod = "c3"\nnoise_sigma = 0.1\nnoise_cosine = 0.9',
+            "both as noise_sigma and as noise_cosine",
+        ),
+        (SMALL + '[alignment]\nmethod = "c3"\nnoise_cosine = 1.0', "alignment.noise_cosine: .*less than 1.*given: 1.0"),
+        (SMALL + '[alignment]\nmethod = "c3"\nnoise_sigma = 0', "alignment.noise_sigma: .*greater than 0"),
+        (SMALL + '[alignment]\nmethod = "matched"\nshrinkage = 0', "alignment.shrinkage: .*greater than 0"),
+        (SMALL + '[alignment.images]\nmodel = "clip"', "alignment.images.path: this key is missing"),
+        (SMALL + '[alignment.images]\npath = ""', "alignment.images.path: must name a folder or a file"),
+        (
+            SMALL + '[alignment.images]\npath = "photos"',
+            "photos is no file of embeddings .*needs the model that encodes",
+        ),
+        (SMALL + '[alignment.images]\npath = "photos"\nmodel = " "', "the model has no name"),
+        (SMALL + '[alignment.images]\npath = "a.arrow"\nmodel = "clip"', "needs neither model nor revision"),
+        (SMALL + '[alignment.images]\npath = "a.parquet"\nrevision = "v1"', "needs neither model nor revision"),
+        (SMALL + '[alignment.images]\npath = "a.arrow"\ndraw = 0', "alignment.images.draw"),
         (SMALL + "[dialogs]\nmultiple_choice=0\nquestion_answering=0\ncomplex_reasoning=0.0", "dialogs: all three"),
         ("seeds.min_words = 9\nseeds.max_words = 8\n" + SMALL, "min_words is 9, above max_words, 8|line"),
     ],
@@ -167,6 +193,24 @@ def test_relative_paths_start_at_the_recipe(tmp_path, monkeypatch):
     for name in ("recipes/mine.toml", str(folder / "mine.toml")):
         paths = [source.path for source in load(name).seeds.sources]
         assert paths == [f"{folder}/coco.jsonl", "/abs/b.csv", "/home/somebody/c.csv", f"{folder}/../d.csv"]
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ('path = "photos"\nmodel = "clip"', {"path": "/recipes/photos", "model": "clip"}),
+        ('path = "/abs/I.parquet"\ndraw = 9', {"path": "/abs/I.parquet", "draw": 9}),
+    ],
+)
+def test_images_start_at_the_recipe_and_come_back_from_its_text(given, kept):
+    recipe = read(SMALL + '[alignment]\nmethod = "matched"\nrounds = 5\n[alignment.images]\n' + given)
+    assert recipe.alignment.images.model_dump(exclude_defaults=True) == kept
+    assert read(dump(recipe)) == recipe
+    assert "alignment.images.path: None" in " ".join(differences(read(SMALL), recipe))
+
+
+def test_a_recipe_without_images_says_nothing_of_them():
+    assert "images" not in dump(read(SMALL)).split("[alignment]")[1]
 
 
 def test_the_home_of_an_unknown_user_is_refused():

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any, get_args
 
 import click
 from pydantic import BaseModel
@@ -48,28 +49,36 @@ def commented(name: str, seeds: Sequence[Path]) -> str:
         given = {"name": source.name, "path": source.path, "licence": source.licence}
         lines += ["", "[[seeds.sources]]", *_keys(Source, given)]
     for section, field in Recipe.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel) and section != "seeds":
+        kind = _section(field.annotation)
+        if kind is not None and section != "seeds":
             lines += ["", f"[{section}]", *_keys(kind)]
+            for name, inner in kind.model_fields.items():
+                if (part := _section(inner.annotation)) is not None:
+                    lines += ["", f"# [{section}.{name}]", *_keys(part, defaults=inner.default)]
     return "\n".join(lines) + "\n"
 
 
-def _keys(model: type[BaseModel], given: dict[str, str] | None = None) -> Iterator[str]:
+def _section(annotation: Any) -> type[BaseModel] | None:
+    """The model behind a key that is a section, one that may be left out too; None for a plain key."""
+    kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
+    return next((kind for kind in kinds if issubclass(kind, BaseModel)), None)
+
+
+def _keys(
+    model: type[BaseModel], given: dict[str, str] | None = None, defaults: BaseModel | None = None
+) -> Iterator[str]:
+    """The lines of a section; `given` are its values, `defaults` stand where a part has others than its own."""
     for name, field in model.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+        if name == "sources" or _section(field.annotation) is not None:
             continue
-        if given and name in given:
-            value = given[name]
-        elif field.default is PydanticUndefined or name == "sources":
-            continue
-        else:
-            value = field.default
+        value = given[name] if given and name in given else getattr(defaults, name, field.default)
         if field.description:
             yield f"# {field.description}"
         if given and name in given:
             yield f"{name} = {_toml(value)}"
         else:
-            yield f"# {name} = {_toml(value)}" if value is not None else f"# {name} = …"
+            missing = value is None or value is PydanticUndefined
+            yield f"# {name} = …" if missing else f"# {name} = {_toml(value)}"
 
 
 def _toml(value: object) -> str:

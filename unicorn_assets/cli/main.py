@@ -10,6 +10,7 @@ import click
 from unicorn_assets.cli.age import age
 from unicorn_assets.errors import UnicornError
 from unicorn_assets.home import Home
+from unicorn_assets.transfer import choices
 
 TRACEBACK = "UNICORN_TRACEBACK"
 
@@ -188,21 +189,26 @@ def sql(query: str | None, home: Home, as_csv: bool) -> None:
 
 
 @main.command()
+@click.option("--method", type=click.Choice(choices.NAMES), help="What to fit.")
 @click.option(
-    "--method", type=click.Choice(["none", "mean_shift", "c3", "realign", "aniso", "matched"]), help="What to fit."
+    "--text",
+    type=click.Path(path_type=Path),
+    help="Embeddings of texts, .arrow or .parquet; without it, --images are made ready for use beside a release.",
 )
-@click.option("--text", required=True, type=click.Path(path_type=Path), help="Embeddings of texts, .arrow or .parquet.")
 @click.option(
     "--images", type=click.Path(path_type=Path), help="Embeddings of images: realign, aniso, matched need them."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The result, .arrow or .parquet.")
 @click.option(
-    "--fit", "fitted", type=click.Path(path_type=Path), help="Use this fitted transfer instead of fitting one."
+    "--fit",
+    "fitted",
+    type=click.Path(path_type=Path),
+    help="Use this fitted transfer, a file or a release's folder, instead of fitting one.",
 )
 @click.option(
     "--save-fit", "keep", type=click.Path(path_type=Path), help="Save the fitted transfer here (safetensors)."
 )
-@click.option("--dtype", type=click.Choice(["float16", "float32"]), help="Of the result. [default: that of --text]")
+@click.option("--dtype", type=click.Choice(["float16", "float32"]), help="Of the result. [default: as it goes in]")
 @click.option(
     "--renormalise/--no-renormalise",
     default=True,
@@ -225,7 +231,7 @@ def sql(query: str | None, home: Home, as_csv: bool) -> None:
 )
 def transfer(
     method: str | None,
-    text: Path,
+    text: Path | None,
     images: Path | None,
     out: Path,
     fitted: Path | None,
@@ -241,12 +247,10 @@ def transfer(
 ) -> None:
     """Carry text embeddings over into image space: a file with the columns id and embedding in, another out."""
     from unicorn_assets.cli import transfer as command
-    from unicorn_assets.transfer.c3 import COSINE, Noise
+    from unicorn_assets.transfer.c3 import chosen_noise
     from unicorn_assets.transfer.fitting import Options
 
-    if noise_sigma is None and noise_cosine is None:
-        noise_cosine = COSINE
-    options = Options(renormalise, Noise(noise_sigma, noise_cosine, noise_seed), sample, rounds, shrinkage)
+    options = Options(renormalise, chosen_noise(noise_sigma, noise_cosine, noise_seed), sample, rounds, shrinkage)
     command.transfer(method, text, images, out, options=options, fitted=fitted, keep=keep, dtype=dtype)
 
 

@@ -16,7 +16,7 @@ from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.tools import Tools
 
 
@@ -109,7 +109,7 @@ def account(home: Home, recipe: Recipe, console: Console) -> None:
     table = Table("asset", box=None, header_style="bold", pad_edge=False)
     for column in ("rows in", "rows out", "rejected", "not selected"):
         table.add_column(column, justify="right")
-    for name, stage in GRAPH.items():
+    for name, stage in graph(recipe).items():
         made = [one for shard in stage.shards(recipe) if (one := home.lake.sidecar(name, shard)) is not None]
         if not made:
             continue

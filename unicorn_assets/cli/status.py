@@ -14,7 +14,7 @@ from unicorn_assets.cli.run import released
 from unicorn_assets.cli.shards import shard_table
 from unicorn_assets.home import Home
 from unicorn_assets.stages.freshness import Condition, State, states
-from unicorn_assets.stages.release import UPSTREAM
+from unicorn_assets.stages.release import upstream
 from unicorn_assets.stages.tools import Tools
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -30,7 +30,7 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
         every_shard: a line for every shard, rather than for some of those that are not fresh.
     """
     tools = Tools.at(home)
-    found = list(states(tools, UPSTREAM))
+    found = list(states(tools, upstream(tools.recipe)))
     if as_json:
         click.echo(json.dumps([_plain(state) for state in found], indent=1))
         return
@@ -51,7 +51,7 @@ def _assets(found: list[State]) -> Table:
     by_stage: dict[str, list[State]] = defaultdict(list)
     for state in found:
         by_stage[state.stage].append(state)
-    for stage in UPSTREAM:
+    for stage in by_stage:
         counts = Counter(state.condition for state in by_stage[stage])
         rows = sum(state.sidecar.rows_out for state in by_stage[stage] if state.sidecar)
         table.add_row(stage, *(str(counts[condition] or "-") for condition in CONDITIONS), f"{rows:,}")

@@ -1,6 +1,10 @@
-"""`unicorn transfer`: Stage 3 alone, on anybody's embeddings. Fits (or loads) a transfer and carries a file over."""
+"""`unicorn transfer`: Stage 3 alone, on anybody's embeddings. Fits (or loads) a transfer and carries a file over.
+
+At use time it does the other half: to image embeddings what the transfer of a release asks.
+"""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -9,14 +13,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from unicorn_assets.errors import TransferError
 from unicorn_assets.lake.embedding_files import Embeddings, kind_of
 from unicorn_assets.lake.files import explained, publish, sha256, temporary
-from unicorn_assets.transfer.carrying import carry
+from unicorn_assets.release.images import fitted_transfer
+from unicorn_assets.transfer.carrying import CarriedOver, carry, same_dimension
+from unicorn_assets.transfer.choices import USE_IMAGES
 from unicorn_assets.transfer.fitted import FittedTransfer
-from unicorn_assets.transfer.fitting import USE_IMAGES, Options, few, fit
+from unicorn_assets.transfer.fitting import SETTLED, Options, few, fit, moments
+from unicorn_assets.transfer.statistics import Moments
 
 
 def transfer(
     method: str | None,
-    text: Path,
+    text: Path | None,
     images: Path | None,
     out: Path,
     *,
@@ -25,7 +32,7 @@ def transfer(
     keep: Path | None,
     dtype: str | None,
 ) -> None:
-    """Carries `text` over to `out` and says what it did.
+    """Carries `text` over to `out` and says what it did; without `text`, `images` by the rule of a fitted transfer.
 
     Args:
         method: the method to fit; with `fitted`, the one that it must hold, or None.
@@ -33,9 +40,9 @@ def transfer(
         images: embeddings of images, for the fit.
         out: where the result goes.
         options: of the fit.
-        fitted: a fitted transfer to use instead of a fit.
-        keep: where to save the fitted transfer.
-        dtype: float16 or float32 for the result; None for that of the texts.
+        fitted: a fitted transfer to use instead of a fit: its file, or the folder of a release.
+        keep: where to save what was fitted.
+        dtype: float16 or float32 for the result; None for that of what goes in.
 
     Raises:
         UnicornError: an input or the output cannot be used; names file, row and cure.
@@ -44,7 +51,30 @@ def transfer(
     for one in (text, images):
         if one is not None and out.exists() and one.exists() and out.samefile(one):
             raise TransferError(f"{out} is read and written at once.", "give --out another name.")
-    texts, console = Embeddings(text), Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True)
+    wanted = None if dtype is None else np.dtype(dtype)
+    if text is not None:
+        _texts(method, Embeddings(text), images, out, options, fitted, keep, wanted, console)
+    elif fitted is not None and images is not None:
+        _images(_loaded(fitted, method), Embeddings(images), out, keep, wanted, console)
+    else:
+        raise TransferError(
+            "No --text is given.", "name the texts' embeddings; or, for images at use time, --fit and --images."
+        )
+    console.print(str(out), markup=False)
+
+
+def _texts(
+    method: str | None,
+    texts: Embeddings,
+    images: Path | None,
+    out: Path,
+    options: Options,
+    fitted: Path | None,
+    keep: Path | None,
+    dtype: np.dtype[Any] | None,
+    console: Console,
+) -> None:
     with _Bars(Console(stderr=True)) as bars:
         if fitted is not None:
             found = _loaded(fitted, method)
@@ -54,20 +84,54 @@ def transfer(
             pictures = Embeddings(images) if images is not None and method in USE_IMAGES else None
             found = fit(method, texts, pictures, options, bars)
             if keep is not None:
-                found = _kept(found, keep, {"text": text} | ({} if pictures is None else {"images": pictures.path}))
-        done = carry(found.method, texts, out, None if dtype is None else np.dtype(dtype), bars)
-    if warning := few(found):
-        Console(stderr=True, soft_wrap=True).print(f"Warning: {warning}", markup=False)
+                found = _kept(
+                    found, keep, {"text": texts.path} | ({} if pictures is None else {"images": pictures.path})
+                )
+        done = carry(found.method, texts, out, dtype, bars)
+    _warn(few(found))
     console.print(f"{done.rows:,} rows carried over by {found.method.name} ({found.version[:12]}).", markup=False)
+    _lost(done, console)
+    console.print(f"Real images at use time: {found.method.image_rule().text}", markup=False)
+
+
+def _images(
+    found: FittedTransfer,
+    images: Embeddings,
+    out: Path,
+    keep: Path | None,
+    dtype: np.dtype[Any] | None,
+    console: Console,
+) -> None:
+    """Images as a model reads them that was trained on what `found` carried over."""
+    same_dimension(found.method, images)
+    rule, seen = found.method.image_rule(), Moments(images.dimension)
+    with _Bars(Console(stderr=True)) as bars:
+        if rule.own_mean:
+            seen = moments(images, "mean of the images", bars)
+        own = FittedTransfer(rule.fit(seen), seen.count)
+        if keep is not None:
+            own = _kept(own, keep, {"images": images.path})
+        done = carry(own.method, images, out, dtype, bars)
+    if rule.own_mean and seen.count < SETTLED:
+        _warn(f"The mean is that of {seen.count:,} images; it settles at about {SETTLED:,}.")
+    named = f"{found.method.name} ({found.version[:12]})"
+    console.print(f"{done.rows:,} images made ready for {named}: {rule.text}", markup=False)
+    _lost(done, console)
+
+
+def _warn(warning: str) -> None:
+    if warning:
+        Console(stderr=True, soft_wrap=True).print(f"Warning: {warning}", markup=False)
+
+
+def _lost(done: CarriedOver, console: Console) -> None:
     if done.lost:
         what = f"{len(done.lost):,} rows are left out, since nothing was left of them: {', '.join(done.lost[:5])}"
         console.print(what + ("…" if len(done.lost) > 5 else "."), markup=False)
-    console.print(f"Real images at use time: {found.method.image_rule().text}", markup=False)
-    console.print(str(out), markup=False)
 
 
 def _loaded(path: Path, method: str | None) -> FittedTransfer:
-    found = FittedTransfer.load(path)
+    found = fitted_transfer(path)
     if method is not None and method != found.method.name:
         raise TransferError(f"{path} holds the method {found.method.name}, not {method}.", "leave --method out.")
     return found

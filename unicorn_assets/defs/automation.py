@@ -19,17 +19,17 @@ from unicorn_assets.execution import requested
 from unicorn_assets.execution.internals import UnresolvedAssetJobDefinition
 from unicorn_assets.home import Home
 from unicorn_assets.lake.locks import held
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.settings import Schedule
 from unicorn_assets.stages import freshness
 from unicorn_assets.stages.due import Backlog, Due, backlog
-from unicorn_assets.stages.graph import GRAPH
-from unicorn_assets.stages.release import RELEASE, UPSTREAM
+from unicorn_assets.stages.graph import GRAPH, above_the_shards
+from unicorn_assets.stages.release import RELEASE, upstream
 from unicorn_assets.stages.tools import Tools
 
 WHY, WANTED = "unicorn/why", "unicorn/wanted"
 """Tags of a requested run: why it was requested, and what is to come out."""
 
-SOURCES = [name for name, stage in GRAPH.items() if not stage.sharded and name != RELEASE.name]
 SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
 REMEMBERED = timedelta(days=2)
 """How far back failed runs are looked for; those seen before are on record."""
@@ -37,18 +37,23 @@ LONGEST_TAG = 200
 
 # The names of the jobs are in lower case: the UI takes the first job in the order of ASCII for its Materialize button,
 # and that has to stay Dagster's own.
-JOBS = {"sources": SOURCES, "shards": SHARDED, "release": [RELEASE.name]}
+JOBS = ("sources", "shards", "release")
 
 
-def jobs() -> list[UnresolvedAssetJobDefinition]:
+def assets_of(job: str, recipe: Recipe) -> list[str]:
+    """The assets that a job makes."""
+    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": [RELEASE.name]}[job]
+
+
+def jobs(recipe: Recipe) -> list[UnresolvedAssetJobDefinition]:
     """One job for each schedule; all run on the location's executor."""
     return [
         dg.define_asset_job(
             f"make_{name}",
-            selection=dg.AssetSelection.assets(*assets),
+            selection=dg.AssetSelection.assets(*assets_of(name, recipe)),
             description=f"Requested by the schedule `fresh_{name}`.",
         )
-        for name, assets in JOBS.items()
+        for name in JOBS
     ]
 
 
@@ -105,7 +110,7 @@ class Look:
             yield dg.SkipReason("`unicorn run` is at work on this HOME.")
             return
         tools = self._tools_at(self._home)
-        states = list(freshness.states(tools, UPSTREAM))
+        states = list(freshness.states(tools, upstream(tools.recipe)))
         found = backlog(tools, states)
         with attempts.opened(self._home.state) as tried:
             self._note_failures(tried, job)
@@ -113,7 +118,7 @@ class Look:
                 staleness.report(self._instance, self._home, states)
                 yield from self._shards(tried, found, when)
             else:
-                yield from self._single(tried, job, found, when)
+                yield from self._single(tried, job, found, when, assets_of(job, tools.recipe))
 
     def _note_failures(self, tried: Attempts, job: str) -> None:
         since = datetime.now(UTC) - REMEMBERED
@@ -144,12 +149,14 @@ class Look:
         ordered = sorted(able, key=lambda due: (tried.last(due.shard, due.wanted)[0], due.since, due.shard))
         return ordered[: self._chosen.shards_per_tick]
 
-    def _single(self, tried: Attempts, job: str, found: Backlog, when: str) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def _single(
+        self, tried: Attempts, job: str, found: Backlog, when: str, assets: list[str]
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
         due = found.sources if job == "sources" else found.release
         if due is None:
             waits = job == "release" and (found.sources is not None or found.shards)
             yield dg.SkipReason(f"{len(found.shards):,} shards are not fresh yet." if waits else "All is fresh.")
-        elif requested.whole(self._instance, set(JOBS[job])):
+        elif requested.whole(self._instance, set(assets)):
             yield dg.SkipReason("It is being made.")
         elif not self._has_tries(tried, due, job):
             yield dg.SkipReason(f"It has failed {self._chosen.tries} times: {due.why}.")

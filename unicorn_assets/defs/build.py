@@ -15,12 +15,12 @@ def build(tools: Tools) -> dg.Definitions:
         tools: the home and its recipe, which sets the number of shards.
     """
     partitions = shard_partitions(tools.recipe.shards)
-    modules = (seeds, captions, dialogs, embeddings, datasets)
+    made = [asset for module in (seeds, captions, dialogs, datasets) for asset in module.assets(partitions)]
     return dg.Definitions(
-        assets=[asset for module in modules for asset in module.assets(partitions)],
+        assets=[*made, *embeddings.assets(partitions, tools.recipe)],
         resources={"tools": dg.ResourceDefinition.hardcoded_resource(tools)},
         executor=lane_executor(tools.home),
-        jobs=automation.jobs(),
+        jobs=automation.jobs(tools.recipe),
         schedules=automation.schedules(tools),
         sensors=[alerts.sensor(tools.home)],
     )

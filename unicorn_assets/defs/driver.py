@@ -12,11 +12,10 @@ import dagster as dg
 from unicorn_assets.defs.build import build
 from unicorn_assets.execution.runs import reap, this_process
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import GRAPH, above_the_shards
 from unicorn_assets.stages.release import RELEASE
 from unicorn_assets.stages.tools import Tools
 
-SOURCES = [name for name, stage in GRAPH.items() if not stage.sharded and name != RELEASE.name]
 SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
 
 # What a person needs to know is shown by the command; the framework's log stays in its own storage.
@@ -48,7 +47,7 @@ class Driver:
 
     def sources(self, *, refit: bool = False) -> list[Failure]:
         """Materializes what stands upstream of the shards."""
-        return self._run(SOURCES, None, again=["modality_alignment"] if refit else [])
+        return self._run(above_the_shards(self._tools.recipe), None, again=["modality_alignment"] if refit else [])
 
     def shard(self, shard: str) -> list[Failure]:
         """Materializes the whole chain of one shard, as one run."""

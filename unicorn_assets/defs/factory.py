@@ -16,7 +16,7 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages import runner
 from unicorn_assets.stages.base import Stage
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.tools import Tools
 
 OWNERS = ["team:data"]
@@ -80,7 +80,7 @@ def stage_asset(
                 stage,
                 tools,
                 shard,
-                graph=GRAPH,
+                graph=graph(tools.recipe),
                 run_id=context.run.run_id,
                 again=config.again,
                 progress=_Progress(context, tools, stage.name, shard),

@@ -6,8 +6,7 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.curation.diversity import Diversity
-from unicorn_assets.defs import columns
-from unicorn_assets.defs.pictures import special
+from unicorn_assets.defs import columns, pictures
 from unicorn_assets.defs.values import bars, escaped, flat, numbers, sample, table
 from unicorn_assets.home import Home
 from unicorn_assets.lake.layout import ALL, Lake
@@ -26,7 +25,8 @@ def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
         **_safely("portrait", lambda: _portrait(home.lake, sidecar)),
         **_throughput(outcome),
         **_metrics(sidecar.metrics),
-        **_safely("card" if sidecar.stage == "release" else "picture", lambda: special(home, sidecar)),
+        **_safely("gap_report", lambda: pictures.gap(sidecar)),
+        **_safely("card" if sidecar.stage == "release" else "picture", lambda: pictures.special(home, sidecar)),
         **_safely("files", lambda: _files(home.lake, sidecar)),
         **_safely("columns", lambda: _columns(home.lake, sidecar)),
         "fingerprint": sidecar.fingerprint,
@@ -100,7 +100,7 @@ def _throughput(outcome: Outcome) -> dict[str, Any]:
 
 
 def _metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    shown = flat(metrics)
+    shown = flat({name: value for name, value in metrics.items() if name not in pictures.OWN_METRICS})
     log = metrics.get("engine_log")
     return shown | ({"engine_log": dg.MetadataValue.path(log)} if log else {})
 

@@ -6,24 +6,39 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.home import Home
+from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.lake.vectors import iter_vectors
 from unicorn_assets.release import card
+from unicorn_assets.stages.transfer_checks import GAP
+from unicorn_assets.transfer.base import Rows
 from unicorn_assets.transfer.fitted import FittedTransfer
+from unicorn_assets.transfer.metrics.figure import Figure
+from unicorn_assets.transfer.metrics.results import GapReport
 from unicorn_assets.transfer.picture import MOST_ROWS, draw
+from unicorn_assets.transfer.statistics import Moments
 
 MOST_PICTURE_BYTES = 150_000
 MOST_CARD_CHARACTERS = 20_000
 
 ALIGNMENT_WORDS = """\
-Caption embeddings of the calibration sample before and after the transfer, the first {rows:,} by id. No image was \
-looked at: the mean shift knows texts alone, so there is no cloud of images here.
+Caption embeddings of the calibration sample before and after the transfer, the first {rows:,} by id. {images}
 
-Left: before, all captions lie on one side of the origin, in a narrow cone that is peculiar to texts; after, around \
-the origin. Right: before, any two captions are alike by what all texts share; after, by what they say.
+Left: where the vectors lie. Before, captions lie on one side of the origin, in a narrow cone that is peculiar to \
+texts. Middle: how alike any two are; before, by what all texts share; after, by what they say. Right: how fast the \
+variance falls along the principal axes, of all rows.
 
-![PCA before and after, and cosines between captions](data:image/png;base64,{picture})
+![PCA before and after, cosines between captions, spectra](data:image/png;base64,{picture})
 """
+NO_IMAGES = "No image was looked at, so there is no cloud of images here."
+WITH_IMAGES = "The images are those of the reference, which nobody paired with the captions."
+USED = "Beside them, the images as they are to be used with these texts: less their own mean."
+
+NAMES = {"before": "captions", "after": "after the transfer", "images": "images", "used": "images as used"}
+"""How the legend calls the sets of a gap report."""
+
+OWN_METRICS = frozenset({GAP})
+"""Metrics that are shown here and nowhere else."""
 
 
 def special(home: Home, sidecar: Sidecar) -> dict[str, Any]:
@@ -36,15 +51,44 @@ def special(home: Home, sidecar: Sidecar) -> dict[str, Any]:
     return {}
 
 
+def gap(sidecar: Sidecar) -> dict[str, Any]:
+    """The main figures of a fit's gap report as numbers, and all of it in words; nothing for other assets."""
+    if GAP not in sidecar.metrics:
+        return {}
+    report = GapReport.restore(sidecar.metrics[GAP])
+    shown: dict[str, Any] = {"gap_report": dg.MetadataValue.md(report.explain())}
+    for name, pair in report.main().items():
+        before, after = (one.value if isinstance(one, Figure) else one for one in pair)
+        if before is not None:
+            shown[f"gap/{name}_before"] = round(before, 6)
+        if after is not None:
+            shown[f"gap/{name}" if before is None else f"gap/{name}_after"] = round(after, 6)
+    return shown
+
+
 def _alignment(home: Home, sidecar: Sidecar) -> dg.MarkdownMetadataValue:
-    where = sidecar.stage, sidecar.shard
-    _, before = next(iter_vectors(home.lake.vectors(*where), MOST_ROWS))
-    carried = FittedTransfer.load(home.lake.transfer(*where)).method.apply(before)
-    picture = draw({"captions": before, "after the transfer": carried.vectors[~carried.lost]})
+    where, report = (sidecar.stage, sidecar.shard), GapReport.restore(sidecar.metrics[GAP])
+    method = FittedTransfer.load(home.lake.transfer(*where)).method
+    ids, before = next(iter_vectors(home.lake.vectors(*where), MOST_ROWS))
+    carried = method.apply(before, 0, ids)
+    sets: dict[str, Rows] = {"before": before, "after": carried.vectors[~carried.lost]}
+    told, images = NO_IMAGES, home.lake.vectors("image_reference", ALL)
+    if report.images is not None:
+        _, sets["images"] = next(iter_vectors(images, MOST_ROWS))
+        told = WITH_IMAGES
+    if report.used is not None:
+        seen = Moments(method.dimension)
+        for _, rows in iter_vectors(images):
+            seen.add(rows)
+        used = method.image_rule().fit(seen).apply(sets["images"])
+        sets["used"], told = used.vectors[~used.lost], f"{WITH_IMAGES} {USED}"
+    spectra = {NAMES[name]: shares for name, shares in report.spectra().items()}
+    shown = {NAMES[name]: rows for name, rows in sets.items()}
+    picture = draw(shown, against=list(shown)[-1] if len(shown) > 2 else None, spectra=spectra)
     if len(picture) > MOST_PICTURE_BYTES:
         raise ValueError(f"the picture has {len(picture):,} bytes, at most {MOST_PICTURE_BYTES:,} are wanted")
     encoded = base64.b64encode(picture).decode()
-    return dg.MetadataValue.md(ALIGNMENT_WORDS.format(rows=len(before), picture=encoded))
+    return dg.MetadataValue.md(ALIGNMENT_WORDS.format(rows=len(before), images=told, picture=encoded))
 
 
 def _release(home: Home, sidecar: Sidecar) -> dict[str, Any]:

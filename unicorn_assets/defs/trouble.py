@@ -12,13 +12,13 @@ import dagster as dg
 
 from unicorn_assets.alerts.alert import Alert
 from unicorn_assets.lake.sidecar import Severity
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import EVERY
 
 PARTITION = "dagster/partition"
 CHECK_ERRORS = ("DagsterAssetCheckFailedError", "CheckError")
 """Kinds of errors that stand for a failed check: Dagster's own, and that of a check that must hold before a stage."""
 
-_RULES = {(stage.name, check.name): check.description for stage in GRAPH.values() for check in stage.checks}
+_RULES = {(stage.name, check.name): check.description for stage in EVERY.values() for check in stage.checks}
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class SentenceEncoder:
             "files": self._files[1],
             "batch_size": self.batch_size,
             "dtype": "float32",
-            **{library: ".".join(version(library).split(".")[:2]) for library in LIBRARIES},
+            **libraries(),
         }
 
     @property
@@ -102,7 +102,7 @@ class SentenceEncoder:
             vectors[batch] = self._model.encode(
                 [texts[position] for position in batch], batch_size=self.batch_size, show_progress_bar=False
             )
-        return _normalised(vectors, self.name)
+        return normalised(vectors, self.name)
 
     def close(self) -> None:
         """Frees the model; the next use loads it again."""
@@ -118,8 +118,8 @@ class SentenceEncoder:
     def _model(self) -> "SentenceTransformer":
         folder, _ = self._files
         try:
-            with _no_progress_bars():
-                model = _load(folder)
+            with no_progress_bars():
+                model = load(folder)
             width = model.encode([""], show_progress_bar=False).shape[1]
         except Exception as error:  # foreign files can fail the loader in any way
             reason = (str(error).splitlines() or [""])[0]
@@ -142,7 +142,13 @@ class SentenceEncoder:
         return str(prompts.get(self._model.default_prompt_name or "") or "")
 
 
-def _load(folder: Path) -> "SentenceTransformer":
+def libraries() -> dict[str, str]:
+    """The minor releases of LIBRARIES."""
+    return {library: ".".join(version(library).split(".")[:2]) for library in LIBRARIES}
+
+
+def load(folder: Path) -> "SentenceTransformer":
+    """The model in a folder."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     from sentence_transformers import SentenceTransformer
     from torch import cuda
@@ -156,7 +162,12 @@ def _load(folder: Path) -> "SentenceTransformer":
     )
 
 
-def _normalised(vectors: Vectors, name: str) -> Vectors:
+def normalised(vectors: Vectors, name: str) -> Vectors:
+    """The vectors of texts, (n, dimension), at length 1.
+
+    Raises:
+        EncoderError: one is not finite or zero; names the text's position.
+    """
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     bad = np.flatnonzero(~(np.isfinite(norms) & (norms > 0)))
     if bad.size:
@@ -170,7 +181,7 @@ def _normalised(vectors: Vectors, name: str) -> Vectors:
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def no_progress_bars() -> Iterator[None]:
     """Keeps transformers from drawing a bar on stderr while it loads weights."""
     import transformers.utils.logging
 

@@ -49,21 +49,21 @@ class Embeddings:
 
     Args:
         path: the file, .arrow or .parquet.
+        kind: "Arrow" or "Parquet", where the file's name does not tell it, as that of a draft.
 
     Raises:
         LakeError: the file is missing, damaged, of another kind, or its columns are not those of embeddings.
     """
 
-    def __init__(self, path: Path) -> None:
-        kind_of(path)
-        self.path = path
+    def __init__(self, path: Path, kind: str | None = None) -> None:
+        self.path, self._kind = path, kind_of(path) if kind is None else kind
         with self._read():
             source = self._open()
-            schema = source.schema_arrow if path.suffix == ".parquet" else source.schema
-            self.rows = source.metadata.num_rows if path.suffix == ".parquet" else _count(source)
+            schema = source.schema_arrow if self._kind == "Parquet" else source.schema
+            self.rows = source.metadata.num_rows if self._kind == "Parquet" else _count(source)
         self.dtype = self._dtype(schema)
-        kind = schema.field("embedding").type
-        self.dimension: int = kind.list_size if pa.types.is_fixed_size_list(kind) else self._first_length()
+        listed = schema.field("embedding").type
+        self.dimension: int = listed.list_size if pa.types.is_fixed_size_list(listed) else self._first_length()
         if self.dimension < 1:
             raise LakeError(f"The embeddings in {path} have no numbers in them.", _COLUMNS)
 
@@ -125,7 +125,7 @@ class Embeddings:
     def _batches(self) -> Iterator[Any]:
         with self._read():
             source = self._open()
-            if self.path.suffix == ".parquet":
+            if self._kind == "Parquet":
                 yield from source.iter_batches(BATCH_ROWS, columns=["id", "embedding"])
                 return
             for number in range(source.num_record_batches):
@@ -134,21 +134,21 @@ class Embeddings:
                 yield batch
 
     def _open(self) -> Any:
-        if self.path.suffix == ".parquet":
+        if self._kind == "Parquet":
             import pyarrow.parquet as pq
 
             return pq.ParquetFile(self.path, pre_buffer=False)
         return pa.ipc.open_file(pa.memory_map(str(self.path)))
 
     def _read(self) -> "_Reading":
-        return _Reading(self.path)
+        return _Reading(self.path, self._kind)
 
 
 class _Reading:
-    """Turns what reading `path` may raise into an error that names it."""
+    """Turns what reading a file of that kind may raise into an error that names it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, kind: str) -> None:
+        self.path, self.kind = path, kind
 
     def __enter__(self) -> None:
         return
@@ -161,7 +161,7 @@ class _Reading:
         if isinstance(error, OSError | ValueError | pa.ArrowException):
             reason = (str(error).splitlines() or ["it is empty"])[0]
             raise LakeError(
-                f"{self.path} cannot be read as {kind_of(self.path)} ({reason}): it is cut short or of another kind.",
+                f"{self.path} cannot be read as {self.kind} ({reason}): it is cut short or of another kind.",
                 _ANOTHER,
             ) from None
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 
 from unicorn_assets.errors import LakeError
@@ -85,6 +86,18 @@ def sha256(path: Path) -> str:
     """SHA-256 of a file's content, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def known_sha256(path: Path) -> str:
+    """The same, read once as long as time, size and inode stay: a schedule asks every few minutes."""
+    status = path.stat()
+    return _sha256_in(path, status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+@lru_cache(maxsize=2**17)
+def _sha256_in(path: Path, *state: int) -> str:
+    del state
+    return sha256(path)
 
 
 def clear_leftovers(folder: Path, name: str) -> None:

@@ -9,7 +9,7 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.release import card, data, manifest, tables
+from unicorn_assets.release import card, data, images, manifest, tables
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
 from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
@@ -72,6 +72,7 @@ def build(
     with explained(draft):
         _prepare(draft)
         written = data.write(inputs, draft, progress or silent)
+        transfer.save(draft / images.FILE)
         facts = Manifest(
             name=recipe.name,
             version="",

@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unicorn_assets.release import usage
+from unicorn_assets.release import transfer_card, usage
 from unicorn_assets.release.manifest import Manifest
+from unicorn_assets.transfer.metrics import words
 
 FILE = "README.md"
 
@@ -66,7 +67,7 @@ def _summary(facts: Manifest) -> str:
     covered = facts.coverage
     sentences = [
         "Training data for vision-language models, made from text alone: dense captions and multi-turn conversations, "
-        "each with a vector that stands in for an image. No image was looked at.",
+        f"each with a vector that stands in for an image. {transfer_card.looked_at(facts.made_by.transfer)}",
         f"It holds {facts.tables['pretrain'].rows:,} pretraining and {facts.tables['instruction'].rows:,} instruction "
         f"samples over {facts.tables['embeddings'].rows:,} vectors of {facts.made_by.encoder['dimension']} numbers.",
         f"{covered.released:,} of {covered.expected:,} shards of the recipe are in it.",
@@ -81,10 +82,7 @@ def _made_by(facts: Manifest) -> str:
     lines = [
         "- Text: " + _named(made.engine, "kind", "model", "revision"),
         "- Text embeddings: " + _named(made.encoder, "name", "model", "revision"),
-        "- Transfer to image space: "
-        + _named(made.transfer, "method")
-        + (", renormalised" if made.transfer.get("renormalise") else "")
-        + f", version `{made.transfer['version']}`",
+        "- Transfer to image space: " + transfer_card.summary(made.transfer),
     ]
     if made.engine.get("kind") == "rules":
         lines[0] += f" – {RULES_ENGINE}."
@@ -143,11 +141,9 @@ def _licences(facts: Manifest) -> str:
 
 
 def _transfer(facts: Manifest) -> str:
-    rule = facts.made_by.transfer["real_images"]
-    return (
-        "With real images, when the model is used, take the image encoder that belongs to the text encoder, and its\n"
-        f"one global vector an image. {rule}"
-    )
+    transfer = facts.made_by.transfer
+    table = _table(transfer_card.HEADER, transfer_card.figures(transfer))
+    return "\n\n".join([transfer_card.told(transfer), words.HEAD, table, transfer_card.real_images(transfer)])
 
 
 def _limits(facts: Manifest) -> str:

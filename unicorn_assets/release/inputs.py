@@ -11,6 +11,8 @@ from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.lake.views import SHARDED
 
 UNSHARDED = ("seed_sources", "modality_alignment")
+IMAGES = "image_reference"
+"""Stands beside them where the recipe names images."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,8 @@ def gather(lake: Lake, shards: Sequence[str]) -> Inputs:
     if not names:
         raise LakeError("No shard is complete, so there is nothing to release.", "materialize the shards first.")
     sidecars = {stage: {ALL: lake.need(stage, ALL)} for stage in UNSHARDED}
+    if IMAGES in sidecars["modality_alignment"][ALL].inputs:
+        sidecars[IMAGES] = {ALL: lake.need(IMAGES, ALL)}
     sidecars |= {stage: {shard: lake.need(stage, shard) for shard in names} for stage in SHARDED}
     for stage in SHARDED:
         for found in sidecars[stage].values():

@@ -14,8 +14,9 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Part, Sidecar
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.inputs import Inputs
+from unicorn_assets.transfer.metrics.results import GapReport
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """Version of the folder's layout, the manifest and the card; bumped by hand when one of them changes."""
 
 FILE = "manifest.json"
@@ -179,6 +180,11 @@ def made_by(inputs: Inputs, image_rule: str) -> MadeBy:
             "token_limit": encoder.metrics.get("token_limit"),
             "rows_cut": sum(found.metrics.get("rows_cut", 0) for found in texts.values()),
         },
-        transfer=_portable(fit.fields.get("alignment", {}))
-        | {"version": fit.produced_for(ALL), "real_images": image_rule, "gap": fit.metrics.get("gap", {})},
+        transfer=_portable(fit.fields["alignment"])
+        | {
+            "version": fit.produced_for(ALL),
+            "fitted_on": fit.metrics["fitted_on"],
+            "real_images": image_rule,
+            "gap": GapReport.restore(fit.metrics["gap"]).figures(),
+        },
     )

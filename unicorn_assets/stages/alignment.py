@@ -7,43 +7,59 @@ and embeds it through the same engine, encoder and answer store. The shards then
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 
+from unicorn_assets.alignment import Alignment
 from unicorn_assets.curation import rules
 from unicorn_assets.engines.base import Request
 from unicorn_assets.errors import TransferError
 from unicorn_assets.identity import draw
 from unicorn_assets.lake.drafts import Drafts
+from unicorn_assets.lake.embedding_files import Embeddings
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import ShardWriter, read_rows
-from unicorn_assets.lake.vectors import iter_vectors
-from unicorn_assets.stages import checks
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages import checks, transfer_checks
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.captions import curation_fields, expansion_fields, expansion_request
 from unicorn_assets.stages.embeddings import encoder_fields, windows
+from unicorn_assets.stages.images import IMAGE_REFERENCE, check_dimension, image_fields
 from unicorn_assets.stages.tools import Tools
+from unicorn_assets.stages.transfer_checks import GAP
 from unicorn_assets.synthesis.answers import InvalidAnswer, parse_expansion
+from unicorn_assets.transfer.c3 import chosen_noise
+from unicorn_assets.transfer.choices import READS, USE_IMAGES
 from unicorn_assets.transfer.fitted import FittedTransfer
-from unicorn_assets.transfer.gap import gap_figures
-from unicorn_assets.transfer.mean_shift import MeanShift
-from unicorn_assets.transfer.statistics import Moments
+from unicorn_assets.transfer.fitting import Options, fit
+from unicorn_assets.transfer.gap import measure
 
 LEAST_SAMPLES = 2
 """A mean of fewer would be the text itself."""
 
 
 def _fields(tools: Tools) -> dict[str, Any]:
-    """The seeds are left out on purpose: new seeds do not move a transfer that is in use."""
-    return {
-        "alignment": tools.recipe.alignment.model_dump(),
+    """The seeds are left out on purpose: new seeds do not move a transfer that is in use. Other images do."""
+    fields = {
+        "alignment": _read(tools.recipe.alignment),
         "expansion": expansion_fields(tools),
         **curation_fields(tools),
         **encoder_fields(tools),
     }
+    if tools.recipe.alignment.images is not None:
+        fields["images"] = image_fields(tools) | {"version": IMAGE_REFERENCE.version}
+    return fields
+
+
+def _read(chosen: Alignment) -> dict[str, Any]:
+    """What the method reads of the recipe's section, so that other methods' options change nothing."""
+    read = {name: getattr(chosen, name) for name in ("method", "sample", *READS[chosen.method])}
+    if chosen.method == "c3":
+        read["noise_cosine"] = chosen_noise(chosen.noise_sigma, chosen.noise_cosine, chosen.noise_seed).cosine
+    return read
 
 
 def _sample(work: Work) -> dict[str, list[tuple[str, str]]]:
@@ -88,10 +104,37 @@ def _captions(
             yield request.id, shard, caption, reasons[0].code if reasons else ""
 
 
-def _fit(work: Work, drafts: Drafts) -> Made:
-    sample = _sample(work)
+def _align(work: Work, drafts: Drafts) -> Made:
+    images = _images(work)
+    sample, asked = _sample(work), Asked()
+    out = _embed(work, drafts, sample, asked)
+    texts = Embeddings(drafts.paths["vectors"], "Arrow")
+    transfer = _fit(work, texts, images)
+    transfer.save(drafts.add("transfer"))
+    gap = measure(transfer.method, texts, images)
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
+    metrics |= {
+        "transfer": transfer.version,
+        "method": transfer.method.name,
+        "fitted_on": {"captions": transfer.sample} | ({} if transfer.images is None else {"images": transfer.images}),
+        "lost": gap.lost,
+        GAP: gap.report.figures(axes=None),
+    }
+    rows_in = sum(len(rows) for rows in sample.values())
+    return Made(rows_in, out.rows_out, out.rejected, produced={ALL: transfer.version}, metrics=metrics)
+
+
+def _images(work: Work) -> Embeddings | None:
+    """The reference's embeddings. Whether they fit is found out before any caption is asked for."""
+    if work.recipe.alignment.images is None:
+        return None
+    found = Embeddings(work.lake.vectors(IMAGE_REFERENCE.name, ALL))
+    check_dimension(work.tools, found.dimension, f"The image reference {work.recipe.alignment.images.path}")
+    return found
+
+
+def _embed(work: Work, drafts: Drafts, sample: dict[str, list[tuple[str, str]]], asked: Asked) -> ShardWriter:
     out = ShardWriter(drafts, MODALITY_ALIGNMENT.columns, work.fingerprint)
-    asked = Asked()
     usable = []
     for sample_id, shard, text, reason in sorted(_captions(work, sample, asked)):
         if reason:
@@ -99,40 +142,54 @@ def _fit(work: Work, drafts: Drafts) -> Made:
         else:
             usable.append({"id": sample_id, "shard": shard, "caption": text})
     encoder = work.tools.encoder
-    vectors, moments = out.open_vectors(encoder.dimension), Moments(encoder.dimension)
+    vectors = out.open_vectors(encoder.dimension)
     for window in windows(iter(usable)):
-        embedded = encoder.encode([row["caption"] for row in window])
-        vectors.write([row["id"] for row in window], embedded)
-        moments.add(embedded)
+        vectors.write([row["id"] for row in window], encoder.encode([row["caption"] for row in window]))
         for row in window:
             out.row(id=row["id"], shard=row["shard"])
         work.progress(out.rows_out, len(usable))
     out.finish()
-    if moments.count < LEAST_SAMPLES:
+    if out.rows_out < LEAST_SAMPLES:
         raise TransferError(
-            f"Only {moments.count} captions are fit for calibration; the mean shift needs {LEAST_SAMPLES}.",
+            f"Only {out.rows_out} captions are fit for calibration; a fit needs {LEAST_SAMPLES}.",
             "add seeds, or look at the rejects of this asset for what is wrong with the captions.",
         )
-    method = MeanShift.fit(moments, renormalise=work.recipe.alignment.renormalise)
-    transfer = FittedTransfer(method, moments.count, {work.stage: work.fingerprint})
-    transfer.save(drafts.add("transfer"))
-    gap = gap_figures((chunk for _, chunk in iter_vectors(drafts.paths["vectors"])), method)
-    metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
-    metrics |= {"transfer": transfer.version, "gap": asdict(gap)}
-    rows_in = sum(len(rows) for rows in sample.values())
-    return Made(rows_in, out.rows_out, out.rejected, produced={ALL: transfer.version}, metrics=metrics)
+    return out
+
+
+def _fit(work: Work, texts: Embeddings, images: Embeddings | None) -> FittedTransfer:
+    """The fit on what the lake holds: the vectors as the shards have them, in float16."""
+    chosen = work.recipe.alignment
+    options = Options(
+        renormalise=chosen.renormalise,
+        noise=chosen_noise(chosen.noise_sigma, chosen.noise_cosine, chosen.noise_seed),
+        sample=chosen.sample,
+        rounds=chosen.rounds,
+        shrinkage=chosen.shrinkage,
+    )
+    read = images if chosen.method in USE_IMAGES else None
+    found = fit(chosen.method, texts, read, options, lambda what, done, total: work.progress(done, total))
+    return replace(found, fingerprints={work.stage: work.fingerprint})
+
+
+def modality_alignment(recipe: Recipe) -> Stage:
+    """The stage as the recipe wants it: below the image reference where there is one."""
+    if recipe.alignment.images is None:
+        return MODALITY_ALIGNMENT
+    return replace(MODALITY_ALIGNMENT, inputs=(*MODALITY_ALIGNMENT.inputs, IMAGE_REFERENCE.name))
 
 
 MODALITY_ALIGNMENT = Stage(
     name="modality_alignment",
-    version=1,
+    version=2,
     inputs=("seed_sources",),
     fields=_fields,
-    body=_fit,
+    body=_align,
     schema=pa.schema([pa.field("id", pa.string()), pa.field("shard", pa.string())]),
-    checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.ENOUGH_SAMPLES),
+    checks=(*checks.ROWS, checks.UNIT_VECTORS, *transfer_checks.OF_THE_FIT),
     sharded=False,
     lane="gpu",
     timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
     frozen=True,
 )
+"""As for a recipe without images; see `modality_alignment`."""

@@ -129,42 +129,6 @@ NOTHING_CUT = CheckSpec(
     severity="WARN",
 )
 
-DRIFT_SHARE = 0.05
-"""Share of the texts' variance that a shard's mean may be away from the fitted mean, squared, beyond chance."""
-
-
-def _no_drift(finished: Finished) -> Finding:
-    drift: dict[str, float] | None = finished.made.metrics.get("drift")
-    if drift is None:  # an empty shard, or a method that has no mean of texts
-        return Finding(True, {"rows": 0})
-    return Finding(drift["share"] - 2 * drift["expected_share"] <= DRIFT_SHARE, dict(drift) | {"limit": DRIFT_SHARE})
-
-
-NO_DRIFT = CheckSpec(
-    "no_drift",
-    "The shard's texts still lie around the mean that the transfer was fitted with; else ask for a refit.",
-    _no_drift,
-    blocking=False,
-    severity="WARN",
-)
-
-SETTLED_SAMPLES = 10_000
-"""Where the statistics of a fit settle (ReAlign, arXiv 2602.07026, statistics by sample size)."""
-
-
-def _enough_samples(finished: Finished) -> Finding:
-    rows = finished.made.rows_out
-    return Finding(rows >= SETTLED_SAMPLES, {"samples": rows, "settled_at": SETTLED_SAMPLES})
-
-
-ENOUGH_SAMPLES = CheckSpec(
-    "enough_samples",
-    "The fit stands on at least 10,000 captions, where its statistics settle.",
-    _enough_samples,
-    blocking=False,
-    severity="WARN",
-)
-
 
 def _one_image_token(finished: Finished) -> Finding:
     for row in read_rows(finished.drafts.paths["rows"], ["id", "conversations"]):

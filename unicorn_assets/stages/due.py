@@ -7,7 +7,7 @@ from unicorn_assets.lake.fingerprint import digest, fingerprint
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages import freshness
 from unicorn_assets.stages.freshness import State
-from unicorn_assets.stages.release import RELEASE, UPSTREAM
+from unicorn_assets.stages.release import RELEASE, upstream
 from unicorn_assets.stages.runner import standing
 from unicorn_assets.stages.tools import Tools
 
@@ -77,12 +77,13 @@ def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
 
 def _decided(tools: Tools) -> str:
     """What the recipe and the code decide, as one word."""
-    return digest({name: freshness.decided(stage, tools) for name, stage in UPSTREAM.items()})
+    return digest({name: freshness.decided(stage, tools) for name, stage in upstream(tools.recipe).items()})
 
 
 def _inputs(tools: Tools, shard: str) -> list[str]:
     """What the sources have for a shard."""
-    found = (tools.home.lake.sidecar(name, ALL) for name, stage in UPSTREAM.items() if not stage.sharded)
+    stages = upstream(tools.recipe).values()
+    found = (tools.home.lake.sidecar(stage.name, ALL) for stage in stages if not stage.sharded)
     return [one.produced_for(shard) for one in found if one is not None]
 
 

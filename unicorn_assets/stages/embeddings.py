@@ -10,7 +10,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import ShardWriter
 from unicorn_assets.lake.vectors import iter_vectors
-from unicorn_assets.stages import checks
+from unicorn_assets.stages import checks, transfer_checks
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.transfer.drift import drift
@@ -97,5 +97,5 @@ SYNTHETIC_IMAGE_EMBEDDINGS = Stage(
     fields=lambda tools: {},
     body=_carry_over,
     schema=pa.schema([pa.field("id", pa.string())]),
-    checks=(*checks.ROWS, checks.IMAGE_VECTORS, checks.NO_DRIFT),
+    checks=(*checks.ROWS, checks.IMAGE_VECTORS, transfer_checks.NO_DRIFT),
 )

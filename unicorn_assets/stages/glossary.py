@@ -12,7 +12,7 @@ EMBEDDING = pa.field("embedding", pa.list_(pa.float16()))
 IMAGE_EMBEDDING = pa.field("image_embedding", pa.list_(pa.float16()))
 
 MEANINGS: Mapping[str, str] = {
-    "id": "The sample's id, the same in all stages: a hash of its cleaned seed.",
+    "id": "The sample's id, the same in all stages: a hash of its cleaned seed. Of an image: a hash of its content.",
     "shard": "The shard that the sample belongs to, which follows from its id.",
     "seed": "The short caption that everything about this sample was made from, cleaned.",
     "source": "The recipe's name for the source that the seed came from.",
@@ -34,13 +34,15 @@ MEANINGS: Mapping[str, str] = {
     "tokens": "Tokens of the caption for the encoder, before any cut.",
     "cut": "Whether the caption was longer than the encoder reads, and is embedded by its beginning alone.",
     "conversations": "The sample as LLaVA has it: human and gpt in turns, <image> once, in the first human turn.",
+    "path": "The image's path in the folder of the reference; empty where its embedding came ready.",
+    "sha256": "Hash of the image's content; empty where its embedding came ready.",
     "fingerprint": "Hash of everything that decided this row; equal for all rows of a shard.",
     EMBEDDING.name: "The row's vector. It stands in the .arrow file beside the rows, in the same order.",
     IMAGE_EMBEDDING.name: "The caption's embedding, carried over into image space: it stands in for an image.",
 }
 """What a column means, by its name, which means the same in every stage."""
 
-WITH_VECTORS = frozenset({"modality_alignment", "text_embeddings", "synthetic_image_embeddings"})
+WITH_VECTORS = frozenset({"image_reference", "modality_alignment", "text_embeddings", "synthetic_image_embeddings"})
 """Stages whose rows have a vector."""
 
 

@@ -1,6 +1,22 @@
 """All stages in the order of the graph."""
 
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages.base import Stage
-from unicorn_assets.stages.release import RELEASE, UPSTREAM
+from unicorn_assets.stages.images import IMAGE_REFERENCE
+from unicorn_assets.stages.release import RELEASE, UPSTREAM, upstream
 
 GRAPH: dict[str, Stage] = {**UPSTREAM, RELEASE.name: RELEASE}
+"""The stages of every recipe."""
+
+EVERY: dict[str, Stage] = {IMAGE_REFERENCE.name: IMAGE_REFERENCE, **GRAPH}
+"""Those too that only some recipes have."""
+
+
+def graph(recipe: Recipe) -> dict[str, Stage]:
+    """The stages of a recipe."""
+    return {**upstream(recipe), RELEASE.name: RELEASE}
+
+
+def above_the_shards(recipe: Recipe) -> list[str]:
+    """Names of the stages that stand upstream of the shards."""
+    return [name for name, stage in upstream(recipe).items() if not stage.sharded]

@@ -8,15 +8,17 @@ from unicorn_assets.errors import CheckError
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.sidecar import Sidecar
+from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import build as releases
 from unicorn_assets.release.build import Coverage
 from unicorn_assets.stages import checks, freshness
-from unicorn_assets.stages.alignment import MODALITY_ALIGNMENT
+from unicorn_assets.stages.alignment import MODALITY_ALIGNMENT, modality_alignment
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.captions import CURATED_CAPTIONS, EXPANDED_CAPTIONS
 from unicorn_assets.stages.datasets import INSTRUCTION_DATASET, PRETRAIN_DATASET
 from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
 from unicorn_assets.stages.embeddings import SYNTHETIC_IMAGE_EMBEDDINGS, TEXT_EMBEDDINGS
+from unicorn_assets.stages.images import image_reference
 from unicorn_assets.stages.seeds import CAPTION_SEEDS, SEED_SOURCES
 from unicorn_assets.stages.tools import Tools
 
@@ -35,16 +37,26 @@ UPSTREAM: Mapping[str, Stage] = {
         INSTRUCTION_DATASET,
     )
 }
-"""All stages that a release is made of, in the order of the graph."""
+"""The stages that every release is made of, in the order of the graph."""
 
 DATASETS = (PRETRAIN_DATASET.name, INSTRUCTION_DATASET.name)
+
+
+def upstream(recipe: Recipe) -> Mapping[str, Stage]:
+    """The stages that a release of this recipe is made of, in the order of the graph."""
+    if recipe.alignment.images is None:
+        return UPSTREAM
+    above = (SEED_SOURCES, image_reference(recipe), modality_alignment(recipe))
+    return {stage.name: stage for stage in above} | {
+        name: stage for name, stage in UPSTREAM.items() if name not in (SEED_SOURCES.name, MODALITY_ALIGNMENT.name)
+    }
 
 
 def coverage(tools: Tools) -> tuple[Coverage, dict[str, list[str]]]:
     """Which shards can go out, and the fingerprints of their datasets; for the rest, why they cannot."""
     missing: dict[str, str] = {}
     fingerprints: dict[str, list[str]] = {shard: [] for shard in PRETRAIN_DATASET.shards(tools.recipe)}
-    for state in freshness.states(tools, UPSTREAM):
+    for state in freshness.states(tools, upstream(tools.recipe)):
         if state.stage not in DATASETS:
             continue
         if state.condition == "fresh" and state.sidecar is not None:

@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import asdict
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from unicorn_assets.errors import SeedError
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.files import sha256
+from unicorn_assets.lake.files import known_sha256
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import BATCH_ROWS, ShardWriter
 from unicorn_assets.recipe import Source
@@ -47,20 +46,12 @@ def _sources_fields(tools: Tools) -> dict[str, Any]:
 
 def _hash(source: Source) -> str:
     try:
-        status = Path(source.path).stat()
-        return _hash_of(source.path, status.st_mtime_ns, status.st_size, status.st_ino)
+        return known_sha256(Path(source.path))
     except OSError as error:
         raise SeedError(
             f"The seed file {source.path} (source {source.name!r}) cannot be read: {error.strerror}.",
             "give the path of a readable file in the recipe or with --seeds.",
         ) from None
-
-
-@lru_cache(maxsize=64)
-def _hash_of(path: str, *state: int) -> str:
-    """The hash of a file in that state: a schedule asks every few minutes."""
-    del state
-    return sha256(Path(path))
 
 
 def _gather(work: Work, drafts: Drafts) -> Made:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from unicorn_assets.engines.store import size
 from unicorn_assets.stages.freshness import State, states
-from unicorn_assets.stages.release import DATASETS, UPSTREAM
+from unicorn_assets.stages.release import DATASETS, upstream
 from unicorn_assets.stages.tools import Tools
 
 
@@ -37,8 +37,9 @@ class Spent:
 def spent(tools: Tools, before: datetime) -> Iterator[Spent]:
     """The stores of the shards that are fresh in all stages and whose datasets were made before that time."""
     shards: dict[str, list[State]] = defaultdict(list)
-    for state in states(tools, UPSTREAM):
-        if UPSTREAM[state.stage].sharded:
+    stages = upstream(tools.recipe)
+    for state in states(tools, stages):
+        if stages[state.stage].sharded:
             shards[state.shard].append(state)
     for shard, found in shards.items():
         if not all(_settled(state, before) for state in found):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from unicorn_assets import engines, settings
 from unicorn_assets import recipe as recipes
+from unicorn_assets.alignment import Images
 from unicorn_assets.encoders.base import Encoder
+from unicorn_assets.encoders.images import ImageEncoder, SentenceImageEncoder
 from unicorn_assets.engines.base import Engine
 from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.recipe import Recipe
@@ -20,6 +22,12 @@ def _sentence_encoder(recipe: recipes.Encoder) -> Encoder:
     return SentenceEncoder(recipe)
 
 
+def _image_encoder(chosen: Images) -> ImageEncoder:
+    if chosen.model is None:
+        raise TypeError("a file of embeddings has no encoder")
+    return SentenceImageEncoder(chosen.model, chosen.revision)
+
+
 @dataclass
 class Tools:
     """What a step works with.
@@ -29,6 +37,7 @@ class Tools:
         recipe: the recipe that decides.
         make_engine: opens the engine that the recipe names.
         make_encoder: opens the encoder that the recipe names. Tests pass a double here; users choose in the recipe.
+        make_image_encoder: opens the encoder of the recipe's images; whoever opens it closes it, since it is used once.
         listener: told (stage, shard, rows done, rows in all or None) as a step goes on, for a progress display.
     """
 
@@ -36,6 +45,7 @@ class Tools:
     recipe: Recipe
     make_engine: Callable[[recipes.Engine, Settings, Path], Engine] = engines.open_engine
     make_encoder: Callable[[recipes.Encoder], Encoder] = _sentence_encoder
+    make_image_encoder: Callable[[Images], ImageEncoder] = _image_encoder
     listener: Callable[[str, str, int, int | None], None] | None = None
     _engine: Engine | None = field(default=None, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)

@@ -22,8 +22,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.base import Carried, ImageRule, Rows, unchanged
+from unicorn_assets.transfer.base import Carried, ImageRule, Rows
 from unicorn_assets.transfer.gaussian import product
+from unicorn_assets.transfer.none import unchanged
 from unicorn_assets.transfer.realign import recentred
 from unicorn_assets.transfer.restoring import restored
 from unicorn_assets.transfer.rows import Doubles, check, directions

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from unicorn_assets.transfer.rows import LEAST_NORM, Doubles, check, norm
+from unicorn_assets.transfer.rows import LEAST_NORM, Doubles, norm
+from unicorn_assets.transfer.statistics import Moments
 
 Rows = NDArray[Any]
 """Embeddings of any float type, (n, dimension)."""
@@ -38,29 +39,6 @@ def carried(shifted: Doubles, *, renormalise: bool = True) -> Carried:
         shifted /= np.where(lost, 1.0, norms)[:, None]
     shifted[lost] = 0.0
     return Carried(shifted.astype(np.float32), lost)
-
-
-@dataclass(frozen=True, slots=True)
-class ImageRule:
-    """What to do with real images' embeddings, so that a model trained on carried-over texts can read them.
-
-    Args:
-        text: the rule in words, for the card.
-        carry: the rule itself, on a set of image embeddings (n, dimension).
-    """
-
-    text: str
-    carry: Callable[[Rows], Carried]
-
-
-def unchanged(dimension: int) -> ImageRule:
-    """The rule of methods that bring the texts to where the images are: the images stay."""
-
-    def carry(images: Rows) -> Carried:
-        rows = check(images, dimension)
-        return Carried(rows.astype(np.float32), np.zeros(len(rows), np.bool_))
-
-    return ImageRule("Normalise the image embeddings and use them as they are, one image or many.", carry)
 
 
 class Method(Protocol):
@@ -101,5 +79,37 @@ class Method(Protocol):
             TransferError: a row is not fit for use (`rows.check`).
         """
 
-    def image_rule(self) -> ImageRule:
+    def image_rule(self) -> "ImageRule":
         """What to do with real images' embeddings."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRule:
+    """What to do with real images' embeddings, so that a model trained on carried-over texts can read them.
+
+    Args:
+        text: the rule in words, for the card.
+        dimension: length of an embedding.
+        own_mean: whether it takes the mean of a set of images; else they stay as they are, one image or many.
+        fit: the rule as a method that carries images over, from the statistics of a set of them.
+    """
+
+    text: str
+    dimension: int
+    own_mean: bool
+    fit: Callable[[Moments], Method]
+
+    def carry(self, images: Rows, reference: Rows | None = None) -> Carried:
+        """The images, unit rows (n, dimension), as such a model reads them.
+
+        Args:
+            images: the images.
+            reference: the set that a mean is taken of, unit rows (m, dimension); by default the images themselves.
+
+        Raises:
+            TransferError: a row is not fit for use (`rows.check`), or a mean is to be taken of fewer than 2.
+        """
+        seen = Moments(self.dimension)
+        if self.own_mean:
+            seen.add(images if reference is None else reference)
+        return self.fit(seen).apply(images)

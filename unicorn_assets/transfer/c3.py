@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried, unchanged
+from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried
 from unicorn_assets.transfer.mean_shift import MeanShift
 from unicorn_assets.transfer.noise import noise
+from unicorn_assets.transfer.none import unchanged
 from unicorn_assets.transfer.restoring import maybe, positive, restored, whole
 from unicorn_assets.transfer.rows import LEAST_NORM, Doubles, check, norm
 from unicorn_assets.transfer.statistics import Moments
@@ -54,6 +55,15 @@ class Noise:
         if self.cosine is None:
             return norms * 0 + (self.sigma or 0.0)
         return norms * math.sqrt((1 / self.cosine**2 - 1) / dimension)
+
+
+def chosen_noise(sigma: float | None, cosine: float | None, seed: int) -> Noise:
+    """The noise that somebody asked for; that of our choice where neither sigma nor cosine is given.
+
+    Raises:
+        TransferError: both are given, or one is out of range.
+    """
+    return Noise(sigma, COSINE if sigma is None and cosine is None else cosine, seed)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -48,11 +48,7 @@ def carry(method: Method, texts: Embeddings, out: Path, dtype: np.dtype[Any] | N
         TransferError: the dimension is not the method's, or a row is not fit for use; names file and row.
         LakeError: the texts are damaged, or `out` cannot be written.
     """
-    if method.dimension != texts.dimension:
-        raise TransferError(
-            f"{texts.path} has {texts.dimension} dimensions, the fitted transfer {method.dimension}.",
-            "fit the transfer on the same encoder's embeddings.",
-        )
+    same_dimension(method, texts)
     kind, dtype = kind_of(out), np.dtype(texts.dtype if dtype is None else dtype)
     worker, lost = _Worker(method, texts.dimension, dtype), list[str]()
     with _whole(out) as draft, EmbeddingWriter(draft, kind, texts.dimension, dtype) as writer, naming(texts):
@@ -67,6 +63,19 @@ def carry(method: Method, texts: Embeddings, out: Path, dtype: np.dtype[Any] | N
             done += len(gone)
             progress("carried over", done, texts.rows)
     return CarriedOver(writer.count, lost)
+
+
+def same_dimension(method: Method, side: Embeddings) -> None:
+    """Refuses embeddings of another length than the method's.
+
+    Raises:
+        TransferError: they are; names the file.
+    """
+    if method.dimension != side.dimension:
+        raise TransferError(
+            f"{side.path} has {side.dimension} dimensions, the fitted transfer {method.dimension}.",
+            "fit the transfer on the same encoder's embeddings.",
+        )
 
 
 class _Worker:

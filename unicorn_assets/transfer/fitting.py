@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 
 from unicorn_assets.errors import TransferError
 from unicorn_assets.lake.embedding_files import Batch, Embeddings
-from unicorn_assets.transfer.aniso import Aniso, Blocks
+from unicorn_assets.transfer.aniso import Blocks
 from unicorn_assets.transfer.base import Method
 from unicorn_assets.transfer.c3 import C3, COSINE, Noise
+from unicorn_assets.transfer.choices import NEED_IMAGES
 from unicorn_assets.transfer.fitted import FittedTransfer
 from unicorn_assets.transfer.matched import Matched
 from unicorn_assets.transfer.mean_shift import MeanShift
 from unicorn_assets.transfer.none import NoTransfer
-from unicorn_assets.transfer.realign import Anchor, Realign
+from unicorn_assets.transfer.realign import Anchor
 from unicorn_assets.transfer.reservoir import Reservoir
 from unicorn_assets.transfer.rows import Doubles, emptied
 from unicorn_assets.transfer.statistics import Moments
@@ -21,9 +22,6 @@ from unicorn_assets.transfer.threads import blocks, in_order
 
 SETTLED = 10_000
 """Embeddings of a side from which on its statistics hardly move (arXiv 2602.07026: the gap is flat from there)."""
-
-NEED_IMAGES = ("realign", "aniso", "matched")
-USE_IMAGES = ("c3", *NEED_IMAGES)
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many rows of it are done, and of how many."""
@@ -128,12 +126,12 @@ def _matched(sides: Sides, options: Options) -> Fit:
 
 
 _FITS: dict[str, Callable[[Sides, Options], Fit]] = {
-    NoTransfer.name: _none,
-    MeanShift.name: _mean_shift,
-    C3.name: _c3,
-    Realign.name: _realign,
-    Aniso.name: _aniso,
-    Matched.name: _matched,
+    "none": _none,
+    "mean_shift": _mean_shift,
+    "c3": _c3,
+    "realign": _realign,
+    "aniso": _aniso,
+    "matched": _matched,
 }
 
 

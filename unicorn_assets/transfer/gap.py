@@ -1,54 +1,66 @@
-"""How far a transfer moved the texts' centroid: four figures to show beside it."""
+"""A fitted transfer measured on files of embeddings: the gap report, without the rows that were lost on the way."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import tee
 
-import numpy as np
-
+from unicorn_assets.lake.embedding_files import Embeddings
 from unicorn_assets.transfer.base import Method, Rows
-from unicorn_assets.transfer.rows import norm
+from unicorn_assets.transfer.metrics.report import report
+from unicorn_assets.transfer.metrics.results import GapReport
 from unicorn_assets.transfer.statistics import Moments
 
 
 @dataclass(frozen=True, slots=True)
-class GapFigures:
-    """Figures of a set of embeddings before and after a transfer; rows that were lost in it count in neither.
+class Gap:
+    """What a transfer did.
 
-    `cosine` is the mean cosine to the centroid that the rows had before: before, it says how narrow their cone is
-    (for unit rows it equals the centroid's norm); after, how much of the common direction is left.
+    Args:
+        report: its figures, of the rows that were not lost.
+        lost: how many texts were.
     """
 
-    rows: int
+    report: GapReport
     lost: int
-    centroid_norm_before: float
-    centroid_norm_after: float
-    cosine_before: float
-    cosine_after: float
 
 
-def gap_figures(chunks: Iterable[Rows], method: Method) -> GapFigures:
-    """Measures a fitted method on embeddings, (n, dimension) a chunk, in one pass.
+def measure(method: Method, texts: Embeddings, images: Embeddings | None = None) -> Gap:
+    """Measures a method on texts and, where there are some, against images; after it, against these as they are used.
 
     Raises:
-        TransferError: a row is not fit for use, or fewer than 2 are left.
+        TransferError: a row is not fit for use, or fewer than 2 of a side are left.
+        LakeError: a file is damaged.
     """
-    before, after, directions = (Moments(method.dimension) for _ in range(3))
-    seen = 0
-    for chunk in chunks:
-        vectors, lost = method.apply(chunk, seen)
-        kept = vectors[~lost].astype(np.float64)
-        before.add(chunk[~lost])
-        after.add(kept, unit=False)
-        directions.add(kept / norm(kept)[:, None])
-        seen += len(chunk)
-    centroid = before.mean()
-    length = float(np.linalg.norm(centroid))
-    axis = centroid / length if length else centroid
-    return GapFigures(
-        rows=before.count,
-        lost=seen - before.count,
-        centroid_norm_before=length,
-        centroid_norm_after=float(np.linalg.norm(after.mean())),
-        cosine_before=length,
-        cosine_after=float(directions.mean() @ axis),
-    )
+    before, after = tee(pairs := _Pairs(method, texts))
+    sides = (rows for rows, _ in before), (rows for _, rows in after)
+    shown = None if images is None else _rows(images)
+    used = None if images is None or not method.image_rule().own_mean else _used(method, images)
+    return Gap(report(*sides, shown, used=used), pairs.lost)
+
+
+class _Pairs:
+    """Texts with what becomes of them, as they stream by; counts those that are lost."""
+
+    def __init__(self, method: Method, texts: Embeddings) -> None:
+        self.lost = 0
+        self._method, self._texts = method, texts
+
+    def __iter__(self) -> Iterator[tuple[Rows, Rows]]:
+        for batch in self._texts:
+            vectors, lost = self._method.apply(batch.vectors, batch.first, batch.ids())
+            self.lost += int(lost.sum())
+            yield batch.vectors[~lost], vectors[~lost]
+
+
+def _rows(images: Embeddings) -> Iterator[Rows]:
+    return (batch.vectors for batch in images)
+
+
+def _used(method: Method, images: Embeddings) -> Iterator[Rows]:
+    seen = Moments(images.dimension)
+    for rows in _rows(images):
+        seen.add(rows)
+    rule = method.image_rule().fit(seen)
+    for batch in images:
+        vectors, lost = rule.apply(batch.vectors, batch.first)
+        yield vectors[~lost]

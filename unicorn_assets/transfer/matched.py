@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried, unchanged
+from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried
 from unicorn_assets.transfer.gaussian import product, shrunk, transport
+from unicorn_assets.transfer.none import unchanged
 from unicorn_assets.transfer.restoring import positive, restored, whole
 from unicorn_assets.transfer.rows import Doubles, check, directions
 from unicorn_assets.transfer.statistics import Covariance, enough_for_covariance

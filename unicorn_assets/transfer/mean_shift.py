@@ -76,10 +76,7 @@ class MeanShift:
         return ImageRule(
             f"Normalise the image embeddings, subtract the mean of the whole set of them{then}. The mean is the "
             "images' own, not the texts'; take it over many images of the kind that the model will see.",
-            self._carry_images,
+            self.dimension,
+            own_mean=True,
+            fit=lambda seen: MeanShift.fit(seen, renormalise=self.renormalise),
         )
-
-    def _carry_images(self, images: Rows) -> Carried:
-        moments = Moments(self.dimension)
-        moments.add(images)
-        return MeanShift.fit(moments, renormalise=self.renormalise).apply(images)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from unicorn_assets.transfer.base import Carried, ImageRule, Rows, unchanged
+from unicorn_assets.transfer.base import Carried, ImageRule, Rows
 from unicorn_assets.transfer.restoring import positive, restored, whole
 from unicorn_assets.transfer.rows import Doubles, check
 
@@ -55,3 +55,9 @@ class NoTransfer:
     def image_rule(self) -> ImageRule:
         """Images stay as they are."""
         return unchanged(self.dimension)
+
+
+def unchanged(dimension: int) -> ImageRule:
+    """The rule of methods that bring the texts to where the images are: the images stay."""
+    text = "Normalise the image embeddings and use them as they are, one image or many."
+    return ImageRule(text, dimension, own_mean=False, fit=lambda seen: NoTransfer(dimension))

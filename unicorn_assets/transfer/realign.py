@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried, unchanged
+from unicorn_assets.transfer.base import Carried, ImageRule, Rows, carried
+from unicorn_assets.transfer.none import unchanged
 from unicorn_assets.transfer.restoring import positive, restored
 from unicorn_assets.transfer.rows import Doubles, check, directions, emptied
 from unicorn_assets.transfer.statistics import Moments

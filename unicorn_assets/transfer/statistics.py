@@ -31,8 +31,8 @@ class Moments:
         """Length of an embedding."""
         return len(self._sum)
 
-    def add(self, rows: NDArray[Any], *, unit: bool = True, first: int | None = None) -> None:
-        """Takes in embeddings.
+    def add(self, rows: NDArray[Any], *, unit: bool = True, first: int | None = None) -> Doubles:
+        """Takes in embeddings and gives them back in float64.
 
         Args:
             rows: (n, dimension) of any float type; n may be 0.
@@ -42,7 +42,9 @@ class Moments:
         Raises:
             TransferError: the rows are not fit for use (`rows.check`); names the row.
         """
-        self.take(check(rows, self.dimension, self.count if first is None else first, unit=unit))
+        checked = check(rows, self.dimension, self.count if first is None else first, unit=unit)
+        self.take(checked)
+        return checked
 
     def take(self, rows: Doubles) -> None:
         """Takes in rows, (n, dimension), that need no check any more."""
@@ -86,7 +88,11 @@ class Moments:
             TransferError: there are fewer than 2 rows.
         """
         mean = self.mean()
-        return max(0.0, self._squares / self.count - float(mean @ mean))
+        return max(0.0, self.mean_square() - float(mean @ mean))
+
+    def mean_square(self) -> float:
+        """Mean squared norm of the rows; 1 for unit rows."""
+        return self._squares / self.count
 
 
 class Covariance(Moments):
@@ -134,7 +140,7 @@ def enough_for_covariance(what: str, rows: NDArray[Any], dimension: int) -> Cova
     if len(rows) <= dimension:
         raise TransferError(
             f"There are {len(rows):,} {what}; the covariance of {dimension:,} dimensions needs {dimension + 1:,}.",
-            "give more of them; 10,000 are a good number.",
+            "give more of them, by a larger sample of more texts and images; 10,000 are a good number.",
         )
     seen = Covariance(dimension)
     seen.add(rows)

@@ -105,6 +105,45 @@ def read_rows(path):
         return pa.ipc.open_file(source).read_all().to_pylist()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_images_are_made_ready_by_the_rule_of_a_fit(tmp_path, text, image, method):
+    fit, out, own = tmp_path / "fit.safetensors", tmp_path / "O.arrow", tmp_path / "own.safetensors"
+    given = ["--images", image] if method not in ("none", "mean_shift", "c3") else []
+    kept = ("--save-fit", fit, "--out", out)
+    assert unicorn("transfer", "--method", method, "--text", text, *given, *METHODS[method], *kept).returncode == 0
+    done = unicorn("transfer", "--fit", fit, "--images", image, "--out", out, "--save-fit", own)
+    assert done.returncode == 0, done.stderr
+    rule = FittedTransfer.load(fit).method.image_rule()
+    assert f"300 images made ready for {method}" in done.stdout
+    assert rule.text in done.stdout
+    assert ("The mean is that of 300 images" in done.stderr) == rule.own_mean
+    ids, vectors = read(out)
+    assert ids == names(300)
+    assert np.allclose(vectors, rule.carry(images()).vectors, atol=1e-6)
+    # What was learned of these images serves others, one alone too.
+    single, again = write(tmp_path / "one.arrow", images(1, seed=7)), tmp_path / "again.arrow"
+    assert unicorn("transfer", "--fit", own, "--text", single, "--out", again).returncode == 0
+    assert np.allclose(read(again)[1], rule.carry(images(1, seed=7), images()).vectors, atol=1e-6)
+
+
+def test_a_release_folder_is_a_fit_and_what_images_lack_is_said(tmp_path, text, image):
+    folder = tmp_path / "release"
+    folder.mkdir()
+    out = ("--out", tmp_path / "O.arrow")
+    refused("transfer", "--fit", folder, "--images", image, *out, says=["no fitted transfer", "transfer.safetensors"])
+    given = ("--method", "mean_shift", "--text", text, "--save-fit", folder / "transfer.safetensors")
+    assert unicorn("transfer", *given, *out).returncode == 0
+    assert "300 images made ready" in unicorn("transfer", "--fit", folder, "--images", image, *out).stdout
+    wide = write(tmp_path / "wide.arrow", images(width=25))
+    says = ["wide.arrow has 25 dimensions, the fitted transfer 24"]
+    refused("transfer", "--fit", folder, "--images", wide, *out, says=says)
+    single = write(tmp_path / "one.arrow", images(1))
+    refused("transfer", "--fit", folder, "--images", single, *out, says=["There are 1 embeddings"])
+    refused("transfer", "--images", image, *out, says=["No --text is given", "--fit and --images"])
+    refused("transfer", "--method", "realign", "--images", image, *out, says=["No --text is given"])
+    refused("transfer", "--fit", folder, *out, says=["No --text is given"])
+
+
 def test_rows_that_are_lost_are_left_out_and_named(tmp_path):
     rows = np.tile(texts(1), (5, 1))
     rows[4] = unit(-rows[4:5] + np.eye(24)[:1])[0]

@@ -14,7 +14,7 @@ from unicorn_assets.defs.build import build
 from unicorn_assets.execution.internals import PartitionBackfill
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages import freshness
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import GRAPH, above_the_shards
 from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
@@ -34,7 +34,7 @@ class Deployment:
         return Tools(self.home, self.recipe, make_encoder=lambda chosen: HashEncoder())
 
     def make_sources(self):
-        for name in automation.SOURCES:
+        for name in above_the_shards(self.tools.recipe):
             make(GRAPH[name], self.tools, ALL, graph=GRAPH, run_id="test")
 
     def look(self, job="shards"):

@@ -11,7 +11,8 @@ import pytest
 
 from unicorn_assets.defs.build import build
 from unicorn_assets.recipe import CHECKOUT
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import graph as stages
+from unicorn_assets_tests.stages.with_images import tools_for, with_alignment
 
 LOADING = """
 import json, sys, time
@@ -22,8 +23,8 @@ print(json.dumps({"cpu": time.process_time(), "heavy": heavy}))
 """
 
 
-def test_graph_is_the_designed_one(tools):
-    nodes = build(tools).resolve_asset_graph()
+def test_graph_is_the_designed_one(home, recipe):
+    nodes = build(tools_for(home, recipe)).resolve_asset_graph()
     edges = {
         (parent.to_user_string(), key.to_user_string())
         for key in nodes.get_all_asset_keys()
@@ -48,6 +49,26 @@ def test_graph_is_the_designed_one(tools):
     }
 
 
+@pytest.fixture(params=["text alone", "images"])
+def tools(request, home, recipe, tmp_path):
+    """Tools without images, which most recipes are, and with a folder of them."""
+    images = {"path": str(tmp_path), "model": "clip"}
+    chosen = recipe if request.param == "text alone" else with_alignment(recipe, method="realign", images=images)
+    return tools_for(home, chosen)
+
+
+def test_images_stand_above_the_transfer_where_the_recipe_names_some(home, recipe, tmp_path):
+    chosen = with_alignment(recipe, method="realign", images={"path": str(tmp_path), "model": "clip"})
+    definitions = build(tools_for(home, chosen))
+    nodes = definitions.resolve_asset_graph()
+    assert nodes.get(dg.AssetKey("modality_alignment")).parent_keys == {
+        dg.AssetKey("seed_sources"), dg.AssetKey("image_reference")
+    }  # fmt: skip
+    assert not nodes.get(dg.AssetKey("image_reference")).parent_keys
+    job = definitions.resolve_job_def("make_sources")
+    assert {node.name for node in job.nodes} == {"seed_sources", "image_reference", "modality_alignment"}
+
+
 def test_every_asset_says_what_it_is(tools):
     graph = build(tools).resolve_asset_graph()
     for key in graph.get_all_asset_keys():
@@ -60,7 +81,7 @@ def test_every_asset_says_what_it_is(tools):
 
 def test_sharded_assets_share_their_partitions_and_no_backfill_policy(tools):
     graph = build(tools).resolve_asset_graph()
-    for name, stage in GRAPH.items():
+    for name, stage in stages(tools.recipe).items():
         node = graph.get(dg.AssetKey(name))
         assert node.backfill_policy is None
         if stage.sharded:
@@ -72,7 +93,7 @@ def test_sharded_assets_share_their_partitions_and_no_backfill_policy(tools):
 def test_every_check_of_a_stage_is_an_asset_check(tools):
     graph = build(tools).resolve_asset_graph()
     found = {(key.asset_key.to_user_string(), key.name) for key in graph.asset_check_keys}
-    assert found == {(name, check.name) for name, stage in GRAPH.items() for check in stage.checks}
+    assert found == {(name, check.name) for name, stage in stages(tools.recipe).items() for check in stage.checks}
 
 
 def test_loading_imports_nothing_heavy_and_is_quick():

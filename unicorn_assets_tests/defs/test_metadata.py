@@ -11,8 +11,10 @@ import pytest
 from unicorn_assets.defs import columns, metadata, pictures
 from unicorn_assets.defs.build import build
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import EVERY, GRAPH
+from unicorn_assets.transfer.metrics import words
 from unicorn_assets_tests.conftest import materialize
+from unicorn_assets_tests.stages.with_images import ready, with_alignment
 
 FIRST = "shard-0000"
 
@@ -70,6 +72,35 @@ def test_the_picture_is_inline_small_and_says_what_it_is(shown):
     assert "No image was looked at" in text
 
 
+def test_a_fit_shows_its_main_figures_as_numbers_and_all_of_them_in_words(shown):
+    found = shown["modality_alignment"]
+    for key in ("gap/omega", "gap/phi", "gap/psi", "gap/mean_cosine_before", "gap/mean_cosine_after"):
+        assert isinstance(found[key], float)
+    assert found["gap/mean_cosine_after"] < found["gap/mean_cosine_before"]
+    assert (found["method"], found["fitted_on/captions"], found["lost"]) == ("mean_shift", 16, 0)
+    assert "**omega**" in found["gap_report"].md_str
+    assert words.NO_IMAGES in found["gap_report"].md_str
+    assert "gap" not in found
+    assert not [key for name, keys in shown.items() if name != "modality_alignment" for key in keys if "gap" in key]
+
+
+@pytest.mark.parametrize(("method", "used"), [("mean_shift", True), ("matched", False)])
+def test_with_images_the_picture_has_their_cloud_too(home, recipe, tmp_path, method, used):
+    chosen = with_alignment(recipe, method=method, images={"path": str(ready(tmp_path / "I.arrow"))})
+    outcomes = materialize(home, chosen)
+    found = metadata.metadata(home, outcomes["modality_alignment", ALL])
+    for name in ("frechet", "centroid_distance", "mixing_rate", "cosine_divergence"):
+        assert found[f"gap/{name}_after"] < found[f"gap/{name}_before"] or name == "mixing_rate"
+    text = found["picture"].md_str
+    assert "The images are those of the reference" in text
+    assert ("as they are to be used" in text) == used
+    assert "No image was looked at" not in text
+    assert len(base64.b64decode(re.search(r"base64,([^)]+)\)", text).group(1))) < pictures.MOST_PICTURE_BYTES
+    shown = metadata.metadata(home, outcomes["image_reference", ALL])
+    assert (shown["dagster/row_count"], shown[columns.KEY]) == (90, columns.known(EVERY["image_reference"]))
+    assert not [key for key in (*found, *shown) if key.endswith("_missing")]
+
+
 def test_the_release_shows_its_counts_card_and_folder(shown, home):
     found = shown["release"]
     assert found["rows/pretrain"] + found["rows/instruction"] == found["dagster/row_count"]
@@ -82,7 +113,7 @@ def test_nothing_is_json_or_long_but_the_picture_and_the_card(shown):
     for name, found in shown.items():
         for key, value in found.items():
             assert not isinstance(value, dg.JsonMetadataValue), (name, key)
-            if isinstance(value, dg.MarkdownMetadataValue) and key not in ("picture", "card"):
+            if isinstance(value, dg.MarkdownMetadataValue) and key not in ("picture", "card", "gap_report"):
                 assert len(value.md_str) < 1_000, (name, key)
         assert not [key for key in found if key.endswith("_missing")], name
         size = sum(len(json.dumps(dg.serialize_value(v))) if hasattr(v, "value") else 20 for v in found.values())
@@ -92,7 +123,7 @@ def test_nothing_is_json_or_long_but_the_picture_and_the_card(shown):
 def test_what_cannot_be_shown_is_named_and_fails_nothing(home, recipe, monkeypatch):
     outcomes = materialize(home, recipe)
 
-    def broken(sets):
+    def broken(sets, **options):
         raise RuntimeError("no fonts here")
 
     monkeypatch.setattr(pictures, "draw", broken)

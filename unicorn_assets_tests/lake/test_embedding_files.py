@@ -150,3 +150,12 @@ def test_files_cut_short_missing_or_foreign_are_refused(tmp_path, suffix):
 def test_where_nothing_can_be_written_is_named(tmp_path, suffix):
     with pytest.raises(LakeError, match="cannot be written"):
         write(tmp_path / "none" / f"a{suffix}", texts(2))
+
+
+def test_a_draft_is_read_by_the_kind_that_its_name_does_not_tell(tmp_path):
+    for suffix, kind in ((".arrow", "Arrow"), (".parquet", "Parquet")):
+        whole = write(tmp_path / f"whole{suffix}", np.eye(3, dtype=np.float32), ["a", "b", "c"])
+        draft = whole.rename(tmp_path / f".draft{suffix}.tmp")
+        assert [batch.ids() for batch in Embeddings(draft, kind)] == [["a", "b", "c"]]
+        with pytest.raises(LakeError, match="has no name of embeddings"):
+            Embeddings(draft)

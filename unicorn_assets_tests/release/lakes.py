@@ -16,6 +16,8 @@ from unicorn_assets.lake.sidecar import Check, Run, Sidecar
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.transfer.fitted import FittedTransfer
 from unicorn_assets.transfer.mean_shift import MeanShift
+from unicorn_assets.transfer.metrics.report import report
+from unicorn_assets_tests.transfer.metrics.clouds import units
 
 DIMENSION = 8
 TASKS = ("complex_reasoning", "multiple_choice", "question_answering")
@@ -55,6 +57,12 @@ def recipe(shards: int = 2, **changes: Any) -> Recipe:
 def vector(sample: str) -> np.ndarray:
     found = np.random.default_rng(int(sample, 16)).standard_normal(DIMENSION)
     return (found / np.linalg.norm(found)).astype(np.float16)
+
+
+def gap(images: bool = False) -> dict[str, Any]:
+    """Figures of a report as a fit's sidecar has them."""
+    before, after, shown = (units(30, seed=seed) for seed in range(3))
+    return report(before, after, shown if images else None).figures(axes=None)
 
 
 def conversations(caption: str, turns: int) -> list[dict[str, str]]:
@@ -133,7 +141,8 @@ class SmallLake:
         with self.stage("seed_sources", ALL, rows_out=len(everything), rejected={"too_short": 2, "url": 1}):
             pass
         fit = FittedTransfer(MeanShift(np.full(DIMENSION, 0.1)), sample=96)
-        with self.stage("modality_alignment", ALL, rows_out=96, metrics={"gap": {"lost": 0}}) as drafts:
+        metrics = {"gap": gap(), "fitted_on": {"captions": 96}, "method": "mean_shift", "lost": 0}
+        with self.stage("modality_alignment", ALL, rows_out=96, metrics=metrics) as drafts:
             fit.save(drafts.add("transfer"))
         for shard in self.shards:
             self._fill_shard(shard, everything)

@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 import yaml
 
-from unicorn_assets.release import card
+from unicorn_assets.release import card, images, transfer_card
 from unicorn_assets.release.build import Coverage, build
 from unicorn_assets.release.manifest import Licence, Manifest
-from unicorn_assets_tests.release.lakes import FIELDS, SmallLake, recipe
+from unicorn_assets.transfer.metrics import words
+from unicorn_assets.transfer.metrics.results import GapReport
+from unicorn_assets_tests.release.lakes import FIELDS, SmallLake, gap, recipe
 
 
 @pytest.fixture
@@ -86,6 +88,48 @@ def test_it_tells_what_to_do_with_real_images(facts: Manifest, text: str) -> Non
     rule = facts.made_by.transfer["real_images"]
     assert "subtract the mean" in rule
     assert rule in text
+
+
+def test_it_tells_what_the_transfer_did_in_a_table_and_in_words(facts: Manifest, text: str) -> None:
+    report = GapReport.restore(facts.made_by.transfer["gap"])
+    omega = report.preservation.omega.value
+    assert f"| omega |  | {omega:.4g} | share of each text's nearest neighbours" in text
+    assert f"| mean cosine | {report.before.mean_cosine:.4g} | {report.after.mean_cosine:.4g} |" in text
+    assert "The transfer was fitted on 96 captions." in text
+    assert f"A caption keeps {omega:.0%} of its nearest neighbours through it." in text
+    assert "No image was looked at." in text
+    assert words.NO_IMAGES in text
+    assert "frechet" not in text
+    assert "- Transfer to image space: `mean_shift`, renormalise True, version" in text
+    assert len(report.before.spectrum) == 8
+
+
+def test_of_a_fit_with_images_it_tells_how_near_the_texts_came(facts: Manifest) -> None:
+    transfer = facts.made_by.transfer | {
+        "method": "matched",
+        "rounds": 3,
+        "shrinkage": 0.01,
+        "fitted_on": {"captions": 12_000, "images": 11_000},
+        "gap": gap(images=True),
+    }
+    made_by = facts.made_by.model_copy(update={"transfer": transfer})
+    text = card.render(facts.model_copy(update={"made_by": made_by}), {})
+    assert "`matched`, rounds 3, shrinkage 0.01, version" in text
+    assert "the transfer was fitted to the embeddings of 30 images, which nobody paired" in text
+    assert "The transfer was fitted on 12,000 captions and 11,000 images." in text
+    assert re.search(r"The Frechet distance to the images is [\d.]+ before and [\d.]+ after it", text)
+    for name in ("frechet", "mixing rate", "cosine divergence", "centroid distance"):
+        assert re.search(rf"\| {name} \| \S.* \| \S.* \| ", text)
+    assert words.NO_IMAGES not in text
+    measured = transfer | {"method": "mean_shift", "renormalise": True}
+    assert "the transfer was measured against the embeddings of 30 images" in transfer_card.looked_at(measured)
+    none = {"method": "none", "fitted_on": {"captions": 0}, "gap": gap()}
+    assert transfer_card.told(none).startswith("Nothing was fitted. A caption keeps")
+
+
+def test_it_says_how_to_make_real_images_ready(made: tuple[SmallLake, Path], text: str) -> None:
+    assert "`unicorn transfer --fit transfer.safetensors --images I.arrow --out O.arrow`" in text
+    assert (made[1] / images.FILE).is_file()
 
 
 def test_licences_cannot_break_the_table(text: str) -> None:

@@ -4,12 +4,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from unicorn_assets.stages import glossary
-from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets.stages.graph import EVERY, GRAPH
 from unicorn_assets_tests.conftest import materialize
 
 
 def test_every_column_has_a_meaning_and_every_meaning_a_column():
-    named = {name for stage in GRAPH.values() for name in glossary.columns(stage).names}
+    named = {name for stage in EVERY.values() for name in glossary.columns(stage).names}
     assert named == set(glossary.MEANINGS)
     assert all(text.endswith(".") and len(text) < 130 for text in glossary.MEANINGS.values())
 

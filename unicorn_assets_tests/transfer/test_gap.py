@@ -1,59 +1,80 @@
-"""Gap figures against cases worked out by hand."""
+"""The gap of a transfer, measured on files: what is left out, and images as their rule has them."""
 
 import numpy as np
 import pytest
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.gap import gap_figures
+from unicorn_assets.lake.embedding_files import Embeddings
+from unicorn_assets.transfer.gap import measure
 from unicorn_assets.transfer.mean_shift import MeanShift
-from unicorn_assets.transfer.statistics import Moments
+from unicorn_assets.transfer.metrics.report import report
+from unicorn_assets_tests.lake.test_embedding_files import write
+from unicorn_assets_tests.transfer.metrics.test_report import values
+from unicorn_assets_tests.transfer.references import METHODS, fitted, images, moments, names, texts
 
 
-def fit(rows, renormalise=True):
-    moments = Moments(rows.shape[1])
-    moments.add(rows)
-    return MeanShift.fit(moments, renormalise=renormalise)
+@pytest.fixture
+def sides(tmp_path):
+    ids = names(400)
+    write(tmp_path / "T.arrow", texts(), ids)
+    write(tmp_path / "I.parquet", images(), names(300))
+    return Embeddings(tmp_path / "T.arrow"), Embeddings(tmp_path / "I.parquet")
 
 
-def test_three_rows_by_hand():
-    # Mean (1/3, 1/3, 1/3); each row less it has the norm sqrt(2/3), so renormalising scales all alike.
-    rows = np.eye(3)
-    figures = gap_figures([rows], fit(rows))
-    assert figures.rows == 3
-    assert figures.lost == 0
-    assert figures.centroid_norm_before == pytest.approx(np.sqrt(1 / 3))
-    assert figures.cosine_before == pytest.approx(np.sqrt(1 / 3))
-    assert figures.centroid_norm_after == pytest.approx(0, abs=1e-7)
-    assert figures.cosine_after == pytest.approx(0, abs=1e-7)
+def alike(one, other):
+    """A mapped file and an array may add up in another order."""
+    found, wanted = values(one.figures()), values(other.figures())
+    assert found.keys() == wanted.keys()
+    for name, number in wanted.items():
+        assert found[name] == (number if number is None else pytest.approx(number, rel=1e-4, abs=1e-7)), name
 
 
-def test_rows_that_the_fit_did_not_see_keep_part_of_the_common_direction():
-    rows = np.array([[1.0, 0], [0.8, 0.6], [0.8, -0.6]])
-    figures = gap_figures([rows], MeanShift(np.array([0.5, 0.0]), renormalise=False))
-    # Shifted: (0.5, 0), (0.3, 0.6), (0.3, -0.6); the common direction is (1, 0).
-    assert figures.centroid_norm_before == pytest.approx(2.6 / 3)
-    assert figures.centroid_norm_after == pytest.approx(1.1 / 3)
-    assert figures.cosine_after == pytest.approx((1 + 2 * 0.3 / np.sqrt(0.45)) / 3)
+@pytest.mark.parametrize("name", METHODS)
+def test_it_is_the_report_of_the_method_by_its_own_rule(sides, name):
+    method = fitted(name, texts(), images())
+    found = measure(method, *sides)
+    carried, rule = method.apply(texts(), 0, names(400)).vectors, method.image_rule()
+    used = rule.carry(images()).vectors if rule.own_mean else None
+    assert found.lost == 0
+    alike(found.report, report(texts(), carried, images(), used=used))
+    assert (found.report.used is not None) == (name in ("mean_shift", "c3"))
 
 
-def test_chunks_change_nothing_and_lost_rows_count_nowhere():
-    rows = np.random.default_rng(0).normal(0.5, 1, size=(50, 8))
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    method = MeanShift(rows[7].copy())
-    whole = gap_figures([rows], method)
-    cut = gap_figures([rows[:7], rows[7:8], rows[8:]], method)
-    assert (whole.rows, whole.lost) == (cut.rows, cut.lost) == (49, 1)
-    assert whole.centroid_norm_after == pytest.approx(cut.centroid_norm_after, abs=1e-12)
-    assert whole.cosine_after == pytest.approx(cut.cosine_after, abs=1e-12)
+def test_a_shift_by_each_sides_own_mean_closes_the_centroids_and_not_the_gap(sides):
+    found = measure(MeanShift.fit(moments(texts())), *sides).report
+    assert found.gap_before.centroid_distance > 0.3
+    assert found.gap_after.centroid_distance < 0.1
+    assert found.gap_after.frechet < found.gap_before.frechet
+    assert found.images.centroid_norm > 5 * found.used.centroid_norm
 
 
-def test_a_wrong_row_is_named_over_all_chunks():
-    rows = np.eye(3)
-    bad = np.array([[0.0, 0, 2]])
-    with pytest.raises(TransferError, match="Row 3 is not of unit norm"):
-        gap_figures([rows, bad], fit(rows))
+def test_without_images_there_is_no_gap(sides):
+    found = measure(MeanShift.fit(moments(texts())), sides[0]).report
+    assert found.images is found.used is found.gap_after is None
+    assert found.after.mean_cosine < 0.01 < 0.05 < found.before.mean_cosine
 
 
-def test_no_rows_have_no_figures():
-    with pytest.raises(TransferError, match="There are 0 embeddings"):
-        gap_figures([], fit(np.eye(3)))
+def test_lost_rows_count_on_neither_side(tmp_path):
+    rows = texts(50)
+    ids = names(50)
+    write(tmp_path / "T.arrow", rows, ids)
+    found = measure(MeanShift(rows[7].astype(np.float64)), Embeddings(tmp_path / "T.arrow"))
+    assert found.lost == 1
+    assert found.report.before.rows == found.report.after.rows == 49
+    kept = np.delete(rows, 7, axis=0)
+    carried = MeanShift(rows[7].astype(np.float64)).apply(kept).vectors
+    alike(found.report, report(kept, carried))
+
+
+def test_where_all_is_lost_there_is_nothing_to_measure(tmp_path):
+    write(tmp_path / "T.arrow", np.tile(texts(1), (5, 1)), names(5))
+    with pytest.raises(TransferError, match="no embeddings to measure"):
+        measure(MeanShift(texts(1)[0].astype(np.float64)), Embeddings(tmp_path / "T.arrow"))
+
+
+def test_a_wrong_row_is_named_over_all_batches(tmp_path):
+    rows = texts(5000)
+    rows[4500] *= 2
+    write(tmp_path / "T.arrow", rows, names(5000))
+    with pytest.raises(TransferError, match="Row 4500 is not of unit norm"):
+        measure(MeanShift(np.zeros(24)), Embeddings(tmp_path / "T.arrow"))

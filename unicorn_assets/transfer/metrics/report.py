@@ -4,7 +4,7 @@ Figures of sums are exact on every row. Those of pairs of rows and of neighbours
 rows drawn by hash; each carries its standard error, 0 where the pool holds every row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -34,18 +34,21 @@ def report(
     after: Source,
     images: Source | None = None,
     *,
+    used: Source | None = None,
     paired: bool = False,
     k: int = neighbours.K,
     pool: int = POOL,
 ) -> GapReport:
     """Measures a transfer in one pass.
 
-    Memory does not grow with the rows: at most five sums of dimension^2 numbers, three pools, and a block.
+    Memory does not grow with the rows: at most six sums of dimension^2 numbers, four pools, and a block.
 
     Args:
         before: text embeddings of unit norm, (n, dimension), or chunks of them.
         after: the same rows after the transfer; those that it lost must be left out of both.
         images: image embeddings of unit norm, as many as there are.
+        used: the images as they are to be used beside the carried-over texts (`base.ImageRule`), where that is not as
+            they are; the texts after the transfer are measured against these.
         paired: whether image i belongs to text i; then there are figures of pairs, too.
         k: neighbours of a row; fewer where a set does not have as many other rows.
         pool: most rows of a set for the figures that cost n^2.
@@ -53,13 +56,14 @@ def report(
     Raises:
         TransferError: a row is not fit for use, the rows before and after (or of pairs) differ in number or
             dimension, or a set has fewer than 2 rows.
-        ValueError: the pool is too small to know an error, k is less than 1, or pairs are asked for without images.
+        ValueError: the pool is too small to know an error, k is less than 1, or what needs images has none.
     """
-    if pool < LEAST_POOL or k < 1 or (paired and images is None):
-        raise ValueError(f"a pool of {LEAST_POOL} rows, a k of 1 and, for pairs, images are the least")
-    found = _gather(before, after, images, paired, pool)
+    if pool < LEAST_POOL or k < 1 or ((paired or used is not None) and images is None):
+        raise ValueError(
+            f"a pool of {LEAST_POOL} rows, a k of 1 and, for pairs and images as used, images are the least"
+        )
+    found = _gather(before, after, [one for one in (images, used) if one is not None], paired, pool)
     k = min([k, *(len(one.rows) - 1 for one in found.sets)])
-    gaps = [found.gap(one, pairs, k) for one, pairs in ((found.texts, found.apart), (found.carried, found.left))]
     return GapReport(
         dimension=found.texts.shape.dimension,
         k=k,
@@ -67,9 +71,10 @@ def report(
         before=_alone(found.texts.shape),
         after=_alone(found.carried.shape),
         images=_alone(found.images.shape) if found.images else None,
+        used=_alone(found.used.shape) if found.used else None,
         preservation=_preservation(found, k),
-        gap_before=gaps[0],
-        gap_after=gaps[1],
+        gap_before=_between(found.texts, found.images, found.apart, k) if found.images else None,
+        gap_after=_between(found.carried, found.used or found.images, found.left, k) if found.images else None,
     )
 
 
@@ -105,36 +110,39 @@ class _Found:
     texts: _Set
     carried: _Set
     images: _Set | None
+    used: _Set | None
     kept: Pairs
     apart: Pairs | None
     left: Pairs | None
 
     @property
     def sets(self) -> list[_Set]:
-        return [one for one in (self.texts, self.carried, self.images) if one is not None]
-
-    def gap(self, texts: _Set, pairs: Pairs | None, k: int) -> Between | None:
-        return _between(texts, self.images, pairs, k) if self.images else None
+        return [one for one in (self.texts, self.carried, self.images, self.used) if one is not None]
 
 
-def _gather(before: Source, after: Source, images: Source | None, paired: bool, pool: int) -> _Found:
-    """Everything in one pass over the texts and one over the images; over both at once where they are pairs."""
-    with_images = images if paired else None
-    stream = together(before, after) if with_images is None else together(before, after, with_images)
-    start, stream = _peek(stream)
+def _gather(before: Source, after: Source, shown: Sequence[Source], paired: bool, pool: int) -> _Found:
+    """Everything in one pass over the texts and one over the images; over both at once where they are pairs.
+
+    `shown` are no images, the images, or the images and these as used.
+    """
+    start, stream = _peek(together(before, after, *(shown if paired else ())))
     dimension = start[0].shape[-1]
-    texts, carried, pictures = (_Gathering(dimension, pool) for _ in range(3))
+    texts, carried = (_Gathering(dimension, pool) for _ in range(2))
+    sides = [_Gathering(dimension, pool) for _ in shown]
     kept, apart, left = (Pairs(dimension) for _ in range(3))
-    for one, other, *image in stream:
+    for one, other, *images in stream:
         text, moved = texts.add(one), carried.add(other, unit=False)
         kept.add(text, moved)
-        for picture in map(pictures.add, image):
-            apart.add(picture, text)
-            left.add(picture, moved)
-    for chunk in chunks(images) if images is not None and not paired else ():
-        pictures.add(chunk)
-    shown = None if images is None else pictures.done()
-    return _Found(texts.done(), carried.done(), shown, kept, apart if paired else None, left if paired else None)
+        rows = [side.add(image, unit=side is sides[0]) for side, image in zip(sides, images, strict=False)]
+        if rows:
+            apart.add(rows[0], text)
+            left.add(rows[-1], moved)
+    for side, source in zip(sides, () if paired else shown, strict=False):
+        for chunk in chunks(source):
+            side.add(chunk, unit=side is sides[0])
+    found = [*(side.done() for side in sides), None, None]
+    pairs = (apart, left) if paired else (None, None)
+    return _Found(texts.done(), carried.done(), found[0], found[1], kept, *pairs)
 
 
 def _peek(stream: Iterator[tuple[Rows, ...]]) -> tuple[tuple[Rows, ...], Iterator[tuple[Rows, ...]]]:

@@ -1,7 +1,10 @@
 """The figures of a gap report: numbers with errors, as JSON values and in words."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
+
+from pydantic import TypeAdapter
 
 from unicorn_assets.transfer.metrics import words
 from unicorn_assets.transfer.metrics.figure import Figure
@@ -9,6 +12,15 @@ from unicorn_assets.transfer.metrics.pairs import PairFigures
 
 SHOWN = 10
 """Axes of a spectrum that `GapReport.figures` keeps."""
+
+DECIMALS = 9
+"""What is smaller is rounding of sums, which another order of adding up would change."""
+
+MAIN_ALONE = ("mean_cosine", "centroid_norm", "effective_dimension")
+MAIN_BETWEEN = ("mixing_rate", "frechet", "cosine_divergence", "centroid_distance")
+"""Figures of `GapReport.main`, of the texts alone and of texts against images."""
+
+Value = float | Figure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +108,9 @@ class GapReport:
         pool: most rows of a set that a `Figure` was taken on.
         before, after: the texts before and after the transfer.
         images: the images, where some were given.
+        used: the images as they are to be used with the texts after the transfer, where that is not as they are.
         preservation: what the transfer keeps of the texts.
-        gap_before, gap_after: texts against images.
+        gap_before, gap_after: texts against images; after the transfer, against these as used.
     """
 
     dimension: int
@@ -106,24 +119,47 @@ class GapReport:
     before: SetFigures
     after: SetFigures
     images: SetFigures | None
+    used: SetFigures | None
     preservation: Preservation
     gap_before: Between | None
     gap_after: Between | None
 
-    def figures(self) -> dict[str, Any]:
-        """Every figure as JSON values, to six digits, with the first `SHOWN` axes of each spectrum."""
-        return {name: _shown(value) for name, value in asdict(self).items()}
+    @classmethod
+    def restore(cls, figures: Mapping[str, Any]) -> Self:
+        """The report again from its figures.
+
+        Raises:
+            ValueError: they are not those of a report.
+        """
+        return TypeAdapter(cls).validate_python(figures)
+
+    def figures(self, axes: int | None = SHOWN) -> dict[str, Any]:
+        """Every figure as JSON values, to six digits and DECIMALS; the first `axes` of each spectrum, all for None."""
+        return {name: _shown(value, axes) for name, value in asdict(self).items()}
 
     def spectra(self) -> dict[str, tuple[float, ...]]:
         """The spectrum of each set, by the name of the set."""
-        sets = {"before": self.before, "after": self.after, "images": self.images}
-        return {name: one.spectrum for name, one in sets.items() if one is not None}
+        return {name: one.spectrum for name, one in self._sets().items()}
+
+    def main(self) -> dict[str, tuple[Value, Value]]:
+        """The figures to look at first, by name: before and after the transfer; None where there is no such figure."""
+        kept = self.preservation
+        found: dict[str, tuple[Value, Value]] = {"omega": (None, kept.omega), "psi": (None, kept.psi)}
+        found["phi"] = (None, kept.phi)
+        found |= {name: (getattr(self.before, name), getattr(self.after, name)) for name in MAIN_ALONE}
+        if self.gap_before is not None:
+            found |= {name: (getattr(self.gap_before, name), getattr(self.gap_after, name)) for name in MAIN_BETWEEN}
+        return found
+
+    def _sets(self) -> dict[str, SetFigures]:
+        sets = {"before": self.before, "after": self.after, "images": self.images, "used": self.used}
+        return {name: one for name, one in sets.items() if one is not None}
 
     def explain(self) -> str:
         """The figures in words, as Markdown: what each is before and after the transfer, and what it means."""
         parts = [f"{words.HEAD}\n\n{words.PRESERVATION}", _lines([asdict(self.preservation)])]
-        sets = [asdict(one) for one in (self.before, self.after, self.images) if one is not None]
-        parts += [words.SETS_WITH_IMAGES if self.images else words.SETS, _lines(sets)]
+        sets = self._sets()
+        parts += [words.SETS[len(sets)], _lines([asdict(one) for one in sets.values()])]
         if self.gap_before is None or self.gap_after is None:
             return "\n\n".join([*parts, words.NO_IMAGES])
         parts += [words.BETWEEN, _lines([asdict(self.gap_before), asdict(self.gap_after)])]
@@ -135,31 +171,32 @@ class GapReport:
 def _lines(sets: list[dict[str, Any]]) -> str:
     """A bullet for each figure that has a meaning, with its value in each of the sets."""
     return "\n".join(
-        f"- **{name.replace('_', ' ')}** {' → '.join(_words(one[name]) for one in sets)}: {words.MEANINGS[name]}"
+        f"- **{name.replace('_', ' ')}** {' → '.join(in_words(one[name]) for one in sets)}: {words.MEANINGS[name]}"
         for name in sets[0]
         if name in words.MEANINGS
     )
 
 
-def _words(value: Any) -> str:
+def in_words(value: Any) -> str:
+    """A figure as people read it, with its error where it has one."""
     match value:
         case None:
             return "none"
-        case {"value": figure, "error": error}:
+        case Figure(figure, error) | {"value": figure, "error": error}:
             return f"{figure:.4g} ± {error:.1g}" if error else f"{figure:.4g}"
         case tuple():
-            return "/".join(_words(one) for one in value)
+            return "/".join(in_words(one) for one in value)
         case int():
             return f"{value:,}"
     return f"{value:.4g}"
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any, axes: int | None) -> Any:
     match value:
         case dict():
-            return {name: _shown(one) for name, one in value.items()}
+            return {name: _shown(one, axes) for name, one in value.items()}
         case tuple():
-            return [_shown(one) for one in value[:SHOWN]]
+            return [_shown(one, axes) for one in value[:axes]]
         case float():
-            return float(f"{value:.6g}")
+            return float(f"{round(value, DECIMALS):.6g}")
     return value

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.base import Rows
 from unicorn_assets.transfer.rows import Doubles, check, norm
+from unicorn_assets.transfer.statistics import Covariance
 
 ROUNDING = 1e-12
 """An eigenvalue below this share of the rows' mean squared norm may be rounding of the sums, and counts as zero.
@@ -66,35 +68,30 @@ class Shape:
         return np.where(values > self.floor, values, 0.0), axes
 
 
-class Spread:
-    """Sums of rows and of their products in float64: mergeable in any order, dimension^2 * 8 bytes of memory.
+class Spread(Covariance):
+    """The covariance of rows and the mean of their directions: what a `Shape` is made of.
 
     Args:
         dimension: length of a row.
     """
 
     def __init__(self, dimension: int) -> None:
-        self.count = 0
-        self._sum = np.zeros(dimension)
-        self._products = np.zeros((dimension, dimension))
+        super().__init__(dimension)
         self._directions = np.zeros(dimension)
 
-    @property
-    def dimension(self) -> int:
-        """Length of a row."""
-        return len(self._sum)
-
-    def add(self, rows: Rows, *, unit: bool = True) -> Doubles:
+    def add(self, rows: Rows, *, unit: bool = True, first: int | None = None) -> Doubles:
         """Takes in embeddings (n, dimension) and gives them back in float64.
 
         Raises:
-            TransferError: a row is not fit for use (`rows.check`), or is zero; names it, counted over all calls.
+            TransferError: a row is not fit for use (`rows.check`), or is zero; names it, counted over all calls or
+                from `first`.
         """
-        checked = check(rows, self.dimension, self.count, unit=unit)
+        start = self.count if first is None else first
+        checked = check(rows, self.dimension, start, unit=unit)
         zero = np.flatnonzero(norm(checked) == 0)
         if zero.size:
             raise TransferError(
-                f"Row {self.count + zero[0]} is a zero vector.",
+                f"Row {start + zero[0]} is a zero vector.",
                 "leave the rows that a transfer lost out, after it and before it.",
             )
         self.take(checked)
@@ -102,27 +99,18 @@ class Spread:
 
     def take(self, rows: Doubles) -> None:
         """Takes in rows that were found fit for use; a zero row has no direction and adds none."""
+        super().take(rows)
         norms = norm(rows)
-        self._sum += rows.sum(axis=0)
-        self._products += rows.T @ rows
         self._directions += (rows / np.where(norms > 0, norms, 1.0)[:, None]).sum(axis=0)
-        self.count += len(rows)
 
-    def merge(self, other: "Spread") -> None:
+    def merge(self, other: Self) -> None:
         """Takes in what another instance gathered.
 
         Raises:
             TransferError: the dimensions differ.
         """
-        if other.dimension != self.dimension:
-            raise TransferError(
-                f"Statistics of {other.dimension} dimensions meet statistics of {self.dimension}.",
-                "gather both from one encoder's embeddings.",
-            )
-        self._sum += other._sum
-        self._products += other._products
+        super().merge(other)
         self._directions += other._directions
-        self.count += other.count
 
     def shape(self) -> Shape:
         """Centre and covariance of what was seen.
@@ -130,14 +118,9 @@ class Spread:
         Raises:
             TransferError: there are fewer than 2 rows.
         """
-        if self.count < 2:
-            raise TransferError(
-                f"There are {self.count} embeddings to measure; 2 are the least, 10,000 a good number.",
-                "give more embeddings.",
-            )
-        mean, second = self._sum / self.count, self._products / self.count
-        floor = ROUNDING * float(np.trace(second))
-        return Shape(self.count, mean, second - np.outer(mean, mean), self._directions / self.count, floor)
+        covariance = self.covariance()
+        floor = ROUNDING * self.mean_square()
+        return Shape(self.count, self.mean(), covariance, self._directions / self.count, floor)
 
 
 def shape_of(rows: Rows, *, unit: bool = True) -> Shape:

@@ -7,11 +7,16 @@ from a sample of the rows, with its standard error; every other is exact."""
 
 PRESERVATION = "What the transfer keeps of the texts, 1 where nothing is lost:"
 
-SETS = "The texts before → after the transfer:"
+_SETS = "The texts before → after the transfer"
+SETS = {
+    2: f"{_SETS}:",
+    3: f"{_SETS} → the images:",
+    4: f"{_SETS} → the images → these as they are to be used:",
+}
+"""By the number of sets."""
 
-SETS_WITH_IMAGES = "The texts before → after the transfer → the images:"
-
-BETWEEN = "Texts against images, before → after the transfer:"
+BETWEEN = """\
+Texts against images, before → after the transfer; after it, against images as they are to be used:"""
 
 PAIRS = "Each text against its own image, before → after the transfer:"
 

@@ -146,6 +146,48 @@ def test_without_images_it_says_what_is_not_known():
     assert len(found.spectra()["after"]) == 8
 
 
+def test_images_as_they_are_used_are_what_the_carried_texts_are_measured_against():
+    centred, used = normalised(TEXTS - TEXTS.mean(axis=0)), normalised(IMAGES - IMAGES.mean(axis=0))
+    found = report(TEXTS, centred, IMAGES, used=used)
+    plain, other = report(TEXTS, centred, IMAGES), report(TEXTS, centred, used)
+    assert found.gap_before == plain.gap_before
+    assert found.gap_after == other.gap_after
+    assert (found.images, found.used, plain.used) == (plain.images, other.images, None)
+    assert list(found.spectra()) == ["before", "after", "images", "used"]
+    assert "the images → these as they are to be used" in found.explain()
+    paired = report(TEXTS[:120], centred[:120], IMAGES, used=used, paired=True)
+    assert paired.gap_after.pairs == report(TEXTS[:120], centred[:120], used, paired=True).gap_after.pairs
+    assert paired.gap_before.pairs == report(TEXTS[:120], centred[:120], IMAGES, paired=True).gap_before.pairs
+
+
+@pytest.mark.parametrize("more", [{}, {"images": IMAGES}, {"images": IMAGES, "used": SHIFTED}])
+def test_a_report_comes_back_from_its_figures(more):
+    found = report(TEXTS, SHIFTED, pool=LEAST_POOL, **more)
+    again = GapReport.restore(json.loads(json.dumps(found.figures(axes=None))))
+    assert again.figures() == found.figures()
+    assert GapReport.restore(again.figures(axes=None)) == again
+    assert again.explain().count("**") == found.explain().count("**") > 20
+    assert [len(one) for one in again.spectra().values()] == [8] * len(again.spectra())
+    with pytest.raises(ValueError, match="preservation"):
+        GapReport.restore({name: value for name, value in found.figures().items() if name != "preservation"})
+
+
+def test_the_main_figures_are_those_before_and_after():
+    found = report(TEXTS, SHIFTED, IMAGES)
+    main = found.main()
+    assert main["omega"] == (None, found.preservation.omega)
+    assert main["frechet"] == (found.gap_before.frechet, found.gap_after.frechet)
+    assert set(report(TEXTS, SHIFTED).main()) == set(main) - {
+        "frechet", "mixing_rate", "cosine_divergence", "centroid_distance"
+    }  # fmt: skip
+    assert set(main) <= set(words.MEANINGS)
+
+
+def test_what_is_rounding_is_shown_as_nothing():
+    rows = units(50) - units(50).mean(axis=0)
+    assert report(units(50), rows + 1e-13).figures()["after"]["centroid_norm"] == 0
+
+
 def test_wide_spectra_are_shown_in_part():
     found = report(units(40, width=30), units(40, width=30), units(20, width=30))
     assert len(found.figures()["after"]["spectrum"]) == 10
@@ -196,7 +238,7 @@ def test_rows_that_do_not_fit_are_refused():
         report([], iter([]))
 
 
-@pytest.mark.parametrize("wrong", [{"pool": LEAST_POOL - 1}, {"k": 0}, {"paired": True}])
+@pytest.mark.parametrize("wrong", [{"pool": LEAST_POOL - 1}, {"k": 0}, {"paired": True}, {"used": IMAGES}])
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(ValueError, match="are the least"):
         report(TEXTS, SHIFTED, **wrong)
