@@ -8,12 +8,13 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 WIDTH, FEATURES, LONGEST = 96, 384, 160
 BATCH = 16
@@ -22,7 +23,7 @@ RATE = 3e-3
 PAD, HUMAN, MODEL, END = range(4)
 """Tokens that are no words: padding, the beginning of a human's and of the model's turn, the end of the latter."""
 
-_WORD = re.compile(r"[a-z]+")
+_WORD = re.compile(r"[a-z]+|[.]")
 
 Vectors = NDArray[np.float32]
 
@@ -120,16 +121,19 @@ class Reader(nn.Module):
 
     def states(self, tokens: torch.Tensor) -> torch.Tensor:
         """The decoder's state after each token, (n, length, WIDTH)."""
-        return self.read(self.words(tokens))[0]
+        states: torch.Tensor = self.read(self.words(tokens))[0]
+        return states
 
     def next_words(self, features: torch.Tensor, states: torch.Tensor) -> torch.Tensor:
         """What may follow, (m, words), of features (m, FEATURES) and states (m, WIDTH)."""
         gates = self.gate(states)
-        return self.say(features * gates + gates)
+        found: torch.Tensor = self.say(features * gates + gates)
+        return found
 
     def features(self, vectors: torch.Tensor) -> torch.Tensor:
         """What the projector makes of embeddings, (n, FEATURES)."""
-        return self.project(vectors * self.scale)
+        features: torch.Tensor = self.project(vectors * self.scale)
+        return features
 
 
 def train(reader: Reader, data: Samples, *, epochs: float, seed: int, rate: float = RATE) -> None:
@@ -160,7 +164,7 @@ def train(reader: Reader, data: Samples, *, epochs: float, seed: int, rate: floa
         row, column = spoken[:, 1:].nonzero(as_tuple=True)
         states = reader.states(tokens[:, :-1])[row, column]
         found = reader.next_words(reader.features(data.vectors[batch])[row], states)
-        loss = F.cross_entropy(found, tokens[row, column + 1])
+        loss: Any = functional.cross_entropy(found, tokens[row, column + 1])
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(reader.parameters(), 1.0)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-PLACE_NAMES = ("top", "bottom", "left", "right")
+PLACE_NAMES = ("northwest", "northeast", "southwest", "southeast")
 COLOUR_NAMES = ("red", "green", "blue", "yellow")
 SHAPE_NAMES = ("circle", "square", "triangle")
 PLACES, COLOURS, SHAPES = len(PLACE_NAMES), len(COLOUR_NAMES), len(SHAPE_NAMES)
@@ -20,12 +20,10 @@ SIZE = 32
 FAMILY = 4
 """A scene and three that differ from it by a swap, which a good tower must tell apart."""
 
-_MIDDLES = ((6.0, 15.5), (25.0, 15.5), (15.5, 6.0), (15.5, 25.0))
+_MIDDLES = ((7.5, 7.5), (7.5, 23.5), (23.5, 7.5), (23.5, 23.5))
 """Row and column of each place's middle in the image."""
 
-_COLOURS = np.array(
-    [(0.9, 0.15, 0.1), (0.1, 0.7, 0.2), (0.15, 0.25, 0.95), (0.95, 0.85, 0.1)], np.float32
-)
+_COLOURS = np.array([(0.9, 0.15, 0.1), (0.1, 0.7, 0.2), (0.15, 0.25, 0.95), (0.95, 0.85, 0.1)], np.float32)
 
 Scenes = NDArray[np.int64]
 Images = NDArray[np.float32]

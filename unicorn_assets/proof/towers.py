@@ -7,6 +7,7 @@ results are summed up: a small transformer in its place caps every method, since
 
 import math
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from unicorn_assets.proof import wording
 from unicorn_assets.proof.scenes import FAMILY, Images, Scenes, families, render
@@ -33,8 +34,6 @@ _WORD = re.compile(r"[a-z]+|[.]")
 
 def tokens(text: str) -> list[int]:
     """Numbers of a text's words, 1 to BUCKETS - 1; a word's number does not depend on any other text."""
-    import zlib
-
     return [1 + zlib.crc32(word.encode()) % (BUCKETS - 1) for word in _WORD.findall(text.lower())]
 
 
@@ -51,13 +50,13 @@ class TextTower(nn.Module):
         super().__init__()
         self.words = nn.Embedding(BUCKETS, 48, padding_idx=0)
         self.near = nn.Conv1d(48, 256, 7, padding=3)
-        self.out = nn.Sequential(nn.LayerNorm(256), nn.Linear(256, 384), nn.GELU(), nn.Linear(384, DIMENSION))
+        self.out = nn.Sequential(nn.Linear(256, 384), nn.GELU(), nn.Linear(384, DIMENSION))
 
     def forward(self, texts: torch.Tensor) -> torch.Tensor:
         """(n, length) token numbers to (n, DIMENSION)."""
-        found = F.gelu(self.near(self.words(texts).transpose(1, 2)))
+        found = functional.gelu(self.near(self.words(texts).transpose(1, 2)))
         summed = (found * (texts > 0)[:, None]).sum(2) / 8
-        return F.normalize(self.out(summed), dim=1)
+        return functional.normalize(self.out(summed), dim=1)
 
 
 class ImageTower(nn.Module):
@@ -67,13 +66,10 @@ class ImageTower(nn.Module):
         super().__init__()
         self.out = nn.Sequential(
             nn.Conv2d(3, 32, 4, 2, 1),
-            nn.BatchNorm2d(32),
             nn.GELU(),
             nn.Conv2d(32, 64, 4, 2, 1),
-            nn.BatchNorm2d(64),
             nn.GELU(),
             nn.Conv2d(64, 128, 4, 2, 1),
-            nn.BatchNorm2d(128),
             nn.GELU(),
             nn.Flatten(),
             nn.Linear(128 * 16, 256),
@@ -83,7 +79,7 @@ class ImageTower(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """(n, 3, SIZE, SIZE) in 0 to 1 to (n, DIMENSION)."""
-        return F.normalize(self.out(images - 0.45), dim=1)
+        return functional.normalize(self.out(images - 0.45), dim=1)
 
 
 class Towers(nn.Module):
@@ -117,20 +113,23 @@ class Towers(nn.Module):
         return towers.eval()
 
 
-def train(seed: int, scenes: int, epochs: int) -> Iterator[tuple[int, int, Towers]]:
+def train(towers: Towers, seed: int, scenes: int, epochs: int) -> Iterator[tuple[int, int]]:
     """Trains towers on pairs that are drawn and rendered afresh in every epoch.
 
     Args:
+        towers: what is trained, in place, from weights that are drawn anew.
         seed: of the world.
         scenes: pairs an epoch.
         epochs: how many.
 
     Yields:
-        Steps done, steps in all, and the towers as they stand.
+        Steps done and steps in all.
     """
     torch.manual_seed(seed)
+    for part in towers.modules():
+        if isinstance(part, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Embedding):
+            part.reset_parameters()
     chance = np.random.default_rng((seed, 1))
-    towers = Towers()
     steps = scenes * epochs // BATCH
     optimiser = torch.optim.AdamW(towers.parameters(), RATE, weight_decay=0.01, fused=True)
     labels = torch.arange(BATCH)
@@ -139,14 +138,16 @@ def train(seed: int, scenes: int, epochs: int) -> Iterator[tuple[int, int, Tower
         for group in optimiser.param_groups:
             group["lr"] = rate
         drawn = families(chance, BATCH // FAMILY)
-        logits = LOGIT_SCALE * towers.text(padded(captions(chance, drawn))) @ towers.image(
-            torch.from_numpy(render(chance, drawn))
-        ).T
-        loss: Any = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+        logits = (
+            LOGIT_SCALE
+            * towers.text(padded(captions(chance, drawn)))
+            @ towers.image(torch.from_numpy(render(chance, drawn))).T
+        )
+        loss: Any = (functional.cross_entropy(logits, labels) + functional.cross_entropy(logits.T, labels)) / 2
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
-        yield step + 1, steps, towers
+        yield step + 1, steps
 
 
 def captions(chance: np.random.Generator, scenes: Scenes) -> list[str]:

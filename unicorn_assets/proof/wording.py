@@ -12,6 +12,7 @@ NOTHING = "nothing"
 
 _GROUNDS = ("a plain grey ground", "a grey background", "a flat grey surface", "an even grey field")
 _OPENINGS = ("On {ground}, {count}.", "{count} on {ground}.", "The picture shows {count} on {ground}.")
+_LEADS = ("", "", "a picture of ", "there is ", "an image with ", "here is ", "a view of ")
 _THERE = ("A {cell} is {at}.", "{At} there is a {cell}.", "{At} stands a {cell}.", "A {cell} stands {at}.")
 _BARE = ("{At} there is nothing.", "Nothing is {at}.", "Nothing stands {at}.")
 
@@ -33,8 +34,8 @@ def cell(text: str) -> int | None:
 
 
 def at(place: int) -> str:
-    """Where a place is: "at the top", "on the left"."""
-    return f"{'at' if place < 2 else 'on'} the {PLACE_NAMES[place]}"
+    """Where a place is: "in the northwest"."""
+    return f"in the {PLACE_NAMES[place]}"
 
 
 def sparse(chance: np.random.Generator, scene: Sequence[int], most: int = 2) -> str:
@@ -42,7 +43,9 @@ def sparse(chance: np.random.Generator, scene: Sequence[int], most: int = 2) -> 
     there = [place for place in range(PLACES) if scene[place]]
     told = chance.permutation(there)[: int(chance.integers(1, most + 1))]
     parts = [f"a {name(scene[place])} {at(place)}" for place in told]
-    return raised(" and ".join(parts)) + "."
+    lead, ground = _LEADS[chance.integers(len(_LEADS))], chance.integers(len(_GROUNDS) + 1)
+    behind = f" on {_GROUNDS[ground]}" if ground < len(_GROUNDS) else ""
+    return raised(lead + " and ".join(parts) + behind) + "."
 
 
 def full(chance: np.random.Generator, scene: Sequence[int]) -> str:
@@ -68,6 +71,16 @@ def read(text: str) -> list[int | None]:
         if place and found[PLACE_NAMES.index(place[1])] is None:
             found[PLACE_NAMES.index(place[1])] = cell(clause)
     return found
+
+
+def question(place: int) -> str:
+    """What the examination asks about a place."""
+    return f"What is {at(place)}?"
+
+
+def places(text: str) -> list[str]:
+    """Names of the places that a text speaks of."""
+    return _PLACE.findall(text.lower())
 
 
 def raised(text: str) -> str:

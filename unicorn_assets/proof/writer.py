@@ -5,13 +5,13 @@ them. It adds nothing that the world does not have. The `rules` engine would: la
 """
 
 import json
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 
 import numpy as np
 
 from unicorn_assets.engines.base import Answer, Model, Request
 from unicorn_assets.proof import wording
-from unicorn_assets.proof.scenes import CELLS, COLOUR_NAMES, PLACE_NAMES, PLACES, SHAPE_NAMES, SHAPES, USUAL, draw
+from unicorn_assets.proof.scenes import CELLS, COLOUR_NAMES, PLACES, SHAPE_NAMES, SHAPES, USUAL, draw
 from unicorn_assets.proof.wording import NUMBERS, name, raised
 
 VERSION = "1"
@@ -19,7 +19,7 @@ VERSION = "1"
 _ASKED = ("What is {at}?", "Which shape is {at}?", "What stands {at}?")
 _COUNTED = ("How many shapes are there?", "How many shapes does the picture show?")
 
-Pair = dict[str, object]
+Pair = dict[str, str | list[str]]
 
 
 class SceneWriter:
@@ -100,7 +100,7 @@ def _answered(chance: np.random.Generator, scene: Sequence[int]) -> list[Pair]:
 
 
 def _chosen(chance: np.random.Generator, scene: Sequence[int]) -> list[Pair]:
-    pairs = []
+    pairs: list[Pair] = []
     for place in range(PLACES):
         others = [cell for cell in range(CELLS) if cell != scene[place]]
         wrong = [answer(int(cell)) for cell in chance.choice(others, 3, replace=False)]
@@ -129,7 +129,7 @@ def _reasoned(chance: np.random.Generator, scene: Sequence[int]) -> list[Pair]:
     pairs.append(
         {
             "question": f"How many shapes would be left if nothing were {wording.at(int(one))}?",
-            "answer": f"{raised(wording.at(int(one)))} is {_thing(scene[one])}. Without it {NUMBERS[rest]} would be left.",
+            "answer": f"{raised(wording.at(int(one)))} is {_thing(scene[one])}. Then {NUMBERS[rest]} would be left.",
         }
     )
     return _shuffled(chance, pairs)
@@ -139,7 +139,7 @@ def _shuffled(chance: np.random.Generator, pairs: list[Pair]) -> list[Pair]:
     return [pairs[number] for number in chance.permutation(len(pairs))]
 
 
-_DIALOGS: Mapping[str, object] = {
+_DIALOGS: Mapping[str, Callable[[np.random.Generator, Sequence[int]], list[Pair]]] = {
     "question_answering": _answered,
     "multiple_choice": _chosen,
     "complex_reasoning": _reasoned,
