@@ -17,6 +17,9 @@ from unicorn_assets.proof.sizes import Size
 from unicorn_assets.proof.world import Vectors, World
 from unicorn_assets.synthesis.conversations import DESCRIBE
 
+CAPTIONS, TURNS = 16, 64
+"""Samples of a step in each stage: few, since it is the number of steps that teaches to read."""
+
 DESCRIPTION_WORDS = 70
 
 
@@ -82,12 +85,13 @@ def _taught(lesson: Lesson, size: Size, seed: tuple[int, int]) -> tuple[Reader, 
     torch.manual_seed(number)
     reader = Reader(lesson.vectors.shape[1], len(words))
     stages = (
-        (lesson.pretrain, lesson.vectors, size.pretrain_epochs),
-        (lesson.dialogs, lesson.dialog_vectors, size.instruction_epochs),
+        (lesson.pretrain, lesson.vectors, size.pretrain_epochs, CAPTIONS),
+        (lesson.dialogs, lesson.dialog_vectors, size.instruction_epochs, TURNS),
     )
-    for conversations, vectors, epochs in stages:
+    for conversations, vectors, epochs, batch in stages:
         if conversations:
-            readers.train(reader, readers.samples(words, conversations, vectors), epochs=epochs, seed=number)
+            data = readers.samples(words, conversations, vectors)
+            readers.train(reader, data, epochs=epochs, seed=number, batch_size=batch)
     return reader.eval(), words
 
 

@@ -1,7 +1,6 @@
 """The whole comparison: every row of every world, each once; what is finished is not done again."""
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -55,7 +54,7 @@ class Plan:
         size: name of the size.
         seeds: how many worlds.
         readers: how many readers a row and world.
-        jobs: processes at a time; they share the cores.
+        jobs: processes at a time, with a thread each.
         rows: names of rows, in the table's order.
     """
 
@@ -141,7 +140,8 @@ def _examine(plan: Plan, seed: int, wanted: Sequence[tuple[str, int]], tell: Pro
     from unicorn_assets.proof.rows import ROWS
     from unicorn_assets.proof.world import World
 
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // plan.jobs))
+    # The nets are too small for more: threads would wait for each other. Worlds are made side by side instead.
+    torch.set_num_threads(1)
     here = World(plan.world(seed), seed, SIZES[plan.size], tell)
     with locked(here.folder / "lock", what=f"The world {here.folder}", wait_seconds=0):
         here.prepare()

@@ -49,8 +49,8 @@ class TextTower(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.words = nn.Embedding(BUCKETS, 48, padding_idx=0)
-        self.near = nn.Conv1d(48, 256, 7, padding=3)
-        self.out = nn.Sequential(nn.Linear(256, 384), nn.GELU(), nn.Linear(384, DIMENSION))
+        self.near = nn.Conv1d(48, 320, 7, padding=3)
+        self.out = nn.Sequential(nn.Linear(320, 384), nn.GELU(), nn.Linear(384, DIMENSION))
 
     def forward(self, texts: torch.Tensor) -> torch.Tensor:
         """(n, length) token numbers to (n, DIMENSION)."""
