@@ -11,6 +11,7 @@ from unicorn_assets.lake.embedding_files import Embeddings
 from unicorn_assets.lake.files import temporary
 from unicorn_assets.lake.vectors import VectorWriter, read_vectors
 from unicorn_assets.proof import wording
+from unicorn_assets.proof.far import unit
 from unicorn_assets.proof.scenes import OTHER, PLACE_NAMES, USUAL, Mix
 from unicorn_assets.proof.towers import DIMENSION
 from unicorn_assets.proof.world import METHOD, Turns, Vectors, World
@@ -85,7 +86,7 @@ def _carried(method: str, mix: Mix = USUAL, *, far: bool = False) -> Callable[[W
         images = world.reference(mix)
         shown = world.tests.images
         if far:
-            images, shown = _warped_reference(world), warped(shown, world.warp)
+            images, shown = _far_reference(world), world.far.apply(shown)
         fitted = fit(method, Embeddings(path), Embeddings(images), Options(), lambda *told: None).method
         return _lesson(
             world, fitted.apply(texts, ids=world.released.ids).vectors, fitted.image_rule().carry(shown).vectors
@@ -100,16 +101,16 @@ def _paired(*, far: bool = False) -> Callable[[World], Lesson]:
     def teach(world: World) -> Lesson:
         images, shown = world.pairs.images, world.tests.images
         if far:
-            images, shown = warped(images, world.warp), warped(shown, world.warp)
+            images, shown = world.far.apply(images), world.far.apply(shown)
         texts = _with_one(world.pairs.texts)
         found = np.linalg.solve(texts.T @ texts + 1e-3 * np.eye(DIMENSION + 1), texts.T @ images)
-        return _lesson(world, _unit(_with_one(world.texts[1]) @ found), shown)
+        return _lesson(world, unit(_with_one(world.texts[1]) @ found), shown)
 
     return teach
 
 
 def _far_none(world: World) -> Lesson:
-    return _lesson(world, world.texts[1], warped(world.tests.images, world.warp))
+    return _lesson(world, world.texts[1], world.far.apply(world.tests.images))
 
 
 def _raw_seeds(world: World) -> Lesson:
@@ -172,25 +173,16 @@ def said_of(turns: Turns, seed: str) -> Turns:
     return [turn for turn in turns if (asked := set(wording.places(turn[0]))) and asked <= told]
 
 
-def warped(rows: Vectors, warp: NDArray[np.float64]) -> Vectors:
-    """Unit rows turned about their common middle: then a shift explains little of the gap, near 0.11 of its energy."""
-    return _unit(rows @ warp)
-
-
-def _warped_reference(world: World) -> Path:
+def _far_reference(world: World) -> Path:
     path = world.folder / "reference-far.arrow"
     if not path.exists():
         ids, rows = read_vectors(world.reference())
         draft = temporary(path)
         with VectorWriter(draft, DIMENSION) as writer:
-            writer.write(ids, warped(rows.astype(np.float32), world.warp))
+            writer.write(ids, world.far.apply(rows.astype(np.float32)))
         draft.replace(path)
     return path
 
 
 def _with_one(rows: Vectors) -> NDArray[np.float64]:
     return np.concatenate([rows.astype(np.float64), np.ones((len(rows), 1))], axis=1)
-
-
-def _unit(rows: NDArray[np.float64]) -> Vectors:
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)

@@ -9,10 +9,26 @@ from unicorn_assets.proof.scenes import COLOUR_NAMES, PLACE_NAMES, PLACES, SHAPE
 
 NUMBERS = ("no", "one", "two", "three", "four")
 NOTHING = "nothing"
+TOLD = 2
+"""Things that a sparse caption names at most."""
 
 _GROUNDS = ("a plain grey ground", "a grey background", "a flat grey surface", "an even grey field")
 _OPENINGS = ("On {ground}, {count}.", "{count} on {ground}.", "The picture shows {count} on {ground}.")
-_LEADS = ("", "", "a picture of ", "there is ", "an image with ", "here is ", "a view of ")
+_LEADS = (
+    "",
+    "a picture of ",
+    "there is ",
+    "an image with ",
+    "here is ",
+    "a view of ",
+    "a drawing of ",
+    "one sees ",
+    "a scene with ",
+    "a small picture of ",
+    "a simple image of ",
+    "a card with ",
+)
+_BEHIND = ("", " on grey", " in plain light", " from above", *(f" on {ground}" for ground in _GROUNDS))
 _THERE = ("A {cell} is {at}.", "{At} there is a {cell}.", "{At} stands a {cell}.", "A {cell} stands {at}.")
 _BARE = ("{At} there is nothing.", "Nothing is {at}.", "Nothing stands {at}.")
 
@@ -38,13 +54,12 @@ def at(place: int) -> str:
     return f"in the {PLACE_NAMES[place]}"
 
 
-def sparse(chance: np.random.Generator, scene: Sequence[int], most: int = 2) -> str:
-    """A short caption: at most so many of the things that are there, the rest left unsaid."""
+def sparse(chance: np.random.Generator, scene: Sequence[int]) -> str:
+    """A short caption: at most TOLD of the things that are there, the rest left unsaid."""
     there = [place for place in range(PLACES) if scene[place]]
-    told = chance.permutation(there)[: int(chance.integers(1, most + 1))]
+    told = chance.permutation(there)[:TOLD]
     parts = [f"a {name(scene[place])} {at(place)}" for place in told]
-    lead, ground = _LEADS[chance.integers(len(_LEADS))], chance.integers(len(_GROUNDS) + 1)
-    behind = f" on {_GROUNDS[ground]}" if ground < len(_GROUNDS) else ""
+    lead, behind = _LEADS[chance.integers(len(_LEADS))], _BEHIND[chance.integers(len(_BEHIND))]
     return raised(lead + " and ".join(parts) + behind) + "."
 
 

@@ -24,6 +24,7 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import VectorWriter, read_vectors
 from unicorn_assets.proof import towers, wording
+from unicorn_assets.proof.far import FarGap
 from unicorn_assets.proof.scenes import OTHER, USUAL, Mix, Scenes, draw, render
 from unicorn_assets.proof.sizes import Size
 from unicorn_assets.proof.towers import DIMENSION, Towers
@@ -36,14 +37,11 @@ from unicorn_assets.transfer.choices import Name
 METHOD: Name = "matched"
 """The transfer of the release: our own."""
 
-ANGLE = np.radians(62)
-"""Of the far images: a shift then explains about 0.11 of the gap's energy, as it does for LLM2CLIP (Unicorn v2)."""
-
 Vectors = NDArray[np.float32]
 Turns = list[tuple[str, str]]
 Progress = Callable[[str], None]
 
-_SEEDS, _REFERENCE, _OTHER, _PAIRS, _TESTS, _CEILING, _WARP = range(2, 9)
+_SEEDS, _REFERENCE, _OTHER, _PAIRS, _TESTS, _CEILING, _FAR = range(2, 9)
 """Streams of chance; the towers have the first."""
 
 
@@ -138,11 +136,9 @@ class World:
         return self.folder / ("reference.arrow" if mix == USUAL else "reference-other.arrow")
 
     @cached_property
-    def warp(self) -> NDArray[np.float64]:
-        """A rotation by ANGLE in random planes, (DIMENSION, DIMENSION); images turned by it lie far from texts."""
-        axes = np.linalg.qr(np.random.default_rng((self.seed, _WARP)).standard_normal((DIMENSION, DIMENSION)))[0]
-        plane = [[np.cos(ANGLE), -np.sin(ANGLE)], [np.sin(ANGLE), np.cos(ANGLE)]]
-        return np.asarray(axes @ np.kron(np.eye(DIMENSION // 2), plane) @ axes.T)
+    def far(self) -> FarGap:
+        """A gap that a shift explains little of."""
+        return FarGap.drawn(np.random.default_rng((self.seed, _FAR)), self.pairs.texts, self.pairs.images)
 
     @cached_property
     def texts(self) -> tuple[Path, Vectors]:

@@ -11,8 +11,8 @@ import numpy as np
 
 from unicorn_assets.engines.base import Answer, Model, Request
 from unicorn_assets.proof import wording
-from unicorn_assets.proof.scenes import CELLS, COLOUR_NAMES, PLACES, SHAPE_NAMES, SHAPES, USUAL, draw
-from unicorn_assets.proof.wording import NUMBERS, name, raised
+from unicorn_assets.proof.scenes import CELLS, COLOUR_NAMES, PLACES, SHAPE_NAMES, SHAPES, draw
+from unicorn_assets.proof.wording import NUMBERS, TOLD, name, raised
 
 VERSION = "1"
 
@@ -48,10 +48,18 @@ class SceneWriter:
 
 
 def expand(chance: np.random.Generator, seed: str) -> str:
-    """A full caption of a scene that has all that a sparse one says, the rest drawn."""
-    [scene] = draw(chance, 1, USUAL).tolist()
-    told = wording.read(seed)
-    return wording.full(chance, [drawn if said is None else said for drawn, said in zip(scene, told, strict=True)])
+    """A full caption of a scene that has all that a sparse one says, and as many things as scenes usually have."""
+    scene = [cell or 0 for cell in wording.read(seed)]
+    told = sum(1 for cell in scene if cell)
+    if told >= TOLD:
+        drawn = draw(chance, 1)
+        while (drawn > 0).sum() < told:
+            drawn = draw(chance, 1)
+        free = chance.permutation([place for place in range(PLACES) if not scene[place]])
+        there = drawn[drawn > 0][told:]
+        for place, cell in zip(free, there, strict=False):
+            scene[place] = int(cell)
+    return wording.full(chance, scene)
 
 
 def known(caption: str) -> list[int]:

@@ -104,7 +104,7 @@ def test_seeds_say_less_than_captions_and_dialogs_of_seeds_ask_for_no_more(finis
 
 
 def test_a_killed_experiment_goes_on_to_the_same_end(finished, tmp_path):
-    plan, results, _ = finished
+    _, results, _ = finished
     wanted = [one["score"] for one in results if one["row"] in FEW]
     script = (
         "from pathlib import Path; from unicorn_assets.proof import experiment as e; "
