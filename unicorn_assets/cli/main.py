@@ -265,6 +265,20 @@ def transfer(
 
 @main.command()
 @home_option
+@click.option("--size", default="standard", show_default=True, type=click.Choice(["standard", "small", "tiny"]))
+@click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="How many worlds.")
+@click.option("--readers", default=1, show_default=True, type=click.IntRange(1), help="Readers a row and world.")
+@click.option("--jobs", type=click.IntRange(1), help="Processes at a time. [default: one a core]")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of table and plot. [default: HOME/proof/SIZE]")
+def proof(home: Home, size: str, seeds: int, readers: int, jobs: int | None, out: Path | None) -> None:
+    """Prove on images that data made from text teaches a model to see; goes on where it was stopped."""
+    from unicorn_assets.cli import proof as command
+
+    command.proof(home.path / "proof", out, size, seeds, readers, jobs)
+
+
+@main.command()
+@home_option
 @click.option(
     "--older-than", default="30d", show_default=True, metavar="AGE", callback=age, help="As 90m, 12h, 30d or 2w."
 )

@@ -41,6 +41,11 @@ OWN_METRICS = frozenset({GAP})
 """Metrics that are shown here and nowhere else."""
 
 
+def inline(picture: bytes, title: str) -> dg.MarkdownMetadataValue:
+    """A PNG as metadata that the UI shows by itself."""
+    return dg.MetadataValue.md(f"![{title}](data:image/png;base64,{base64.b64encode(picture).decode()})")
+
+
 def special(home: Home, sidecar: Sidecar) -> dict[str, Any]:
     """The metadata that belongs to this asset alone; none for most."""
     match sidecar.stage:

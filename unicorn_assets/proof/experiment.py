@@ -1,0 +1,153 @@
+"""The whole comparison: every row of every world, each once; what is finished is not done again."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from unicorn_assets.lake.files import write_whole
+from unicorn_assets.lake.locks import locked
+from unicorn_assets.proof.sizes import SIZES, Size
+
+VERSION = 1
+"""Bumped by hand when any row would come out otherwise; results of another version are not used."""
+
+NAMES = (
+    "blind",
+    "none",
+    "mean_shift",
+    "c3",
+    "realign",
+    "aniso",
+    "matched",
+    "paired",
+    "text_on_text",
+    "images",
+    "realign_other",
+    "matched_other",
+    "far_none",
+    "far_mean_shift",
+    "far_realign",
+    "far_matched",
+    "far_paired",
+    "raw_seeds",
+    "instruction_0",
+    "instruction_25",
+    "instruction_50",
+)
+"""Of the rows, which stand in `rows.ROWS` with what they are; that module is loaded where it is used, for torch."""
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is compared.
+
+    Args:
+        folder: where worlds and results are kept.
+        size: name of the size.
+        seeds: how many worlds.
+        readers: how many readers a row and world.
+        jobs: processes at a time, with a thread each.
+        rows: names of rows, in the table's order.
+    """
+
+    folder: Path
+    size: str
+    seeds: int
+    readers: int
+    jobs: int
+    rows: Sequence[str] = NAMES
+
+    def world(self, seed: int) -> Path:
+        """Folder of a world."""
+        return self.folder / self.size / f"seed-{seed}"
+
+
+def run(plan: Plan, progress: Progress) -> list[dict[str, Any]]:
+    """Does what is missing and returns all results.
+
+    Args:
+        plan: what is compared.
+        progress: told of each step; where several worlds are made at a time, of each that is complete.
+    """
+    if plan.jobs == 1:
+        for seed in range(plan.seeds):
+            world(plan, seed, progress)
+    else:
+        with ProcessPoolExecutor(min(plan.jobs, plan.seeds), mp_context=get_context("spawn")) as pool:
+            for done in as_completed([pool.submit(world, plan, seed) for seed in range(plan.seeds)]):
+                progress(f"seed {done.result()[0]['seed']} is complete")
+    return results(plan)
+
+
+def results(plan: Plan) -> list[dict[str, Any]]:
+    """What is finished: row, seed, reader, figures and what made them."""
+    return [one for seed in range(plan.seeds) for one in _finished(plan, seed)]
+
+
+def world(plan: Plan, seed: int, progress: Progress | None = None) -> list[dict[str, Any]]:
+    """Does what is missing of one world and returns its results.
+
+    Args:
+        plan: what is compared.
+        seed: which world.
+        progress: told of each step; without it they are printed to standard error.
+    """
+    wanted = [
+        (name, reader)
+        for reader in range(plan.readers)
+        for name in plan.rows
+        if result(plan, name, seed, reader) is None
+    ]
+    if wanted:
+        _examine(plan, seed, wanted, progress or (lambda text: print(f"seed {seed}: {text}", file=sys.stderr)))
+    return _finished(plan, seed)
+
+
+def _finished(plan: Plan, seed: int) -> list[dict[str, Any]]:
+    found = (result(plan, name, seed, reader) for name in plan.rows for reader in range(plan.readers))
+    return [one for one in found if one is not None]
+
+
+def result(plan: Plan, name: str, seed: int, reader: int) -> dict[str, Any] | None:
+    """A finished row, or None: not there, cut short, of another size or version."""
+    try:
+        found: dict[str, Any] = json.loads(_path(plan, name, seed, reader).read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found.get("made_by") == _made_by(SIZES[plan.size]) else None
+
+
+def _made_by(size: Size) -> dict[str, Any]:
+    return {"version": VERSION, "size": size.figures(), "torch": version("torch"), "numpy": version("numpy")}
+
+
+def _path(plan: Plan, name: str, seed: int, reader: int) -> Path:
+    return plan.world(seed) / "rows" / f"{name}-{reader}.json"
+
+
+def _examine(plan: Plan, seed: int, wanted: Sequence[tuple[str, int]], tell: Progress) -> None:
+    import torch
+
+    from unicorn_assets.proof.examination import examine
+    from unicorn_assets.proof.rows import ROWS
+    from unicorn_assets.proof.world import World
+
+    # The nets are too small for more: threads would wait for each other. Worlds are made side by side instead.
+    torch.set_num_threads(1)
+    here = World(plan.world(seed), seed, SIZES[plan.size], tell)
+    with locked(here.folder / "lock", what=f"The world {here.folder}", wait_seconds=0):
+        here.prepare()
+        for number, (name, reader) in enumerate(wanted, start=1):
+            found = examine(here, ROWS[name].teach(here), reader)
+            content = {"row": name, "seed": seed, "reader": reader, **found.figures(), "made_by": _made_by(here.size)}
+            write_whole(_path(plan, name, seed, reader), json.dumps(content, indent=1))
+            places, exact = found.score.places, found.score.exact
+            tell(f"{number} of {len(wanted)}: {name}: places {places:.3f}, exact {exact:.3f} ({found.seconds:.0f} s)")

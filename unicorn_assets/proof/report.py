@@ -1,0 +1,50 @@
+"""The comparison written down: one Markdown file with the table, what made it, and a plot beside it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unicorn_assets.lake.files import publish, temporary, write_whole
+from unicorn_assets.proof.experiment import Plan
+from unicorn_assets.proof.sizes import SIZES
+from unicorn_assets.proof.table import Scores, findings, plot, table
+
+TABLE, PLOT = "proof.md", "proof.png"
+
+_MEASURES = """\
+Each reader is asked what is at each of the four places of images that nothing in its training showed. `places` is the
+share of right answers over all places, of which about half are empty, so that "nothing" everywhere gets half of them;
+`occupied` counts only places where something is; `exact` is the share of scenes of which every place is right. `way` is
+how much of the distance from no alignment to the ceiling a row goes. Means over the worlds ± standard deviation.
+"""
+
+
+def write(plan: Plan, results: Sequence[Mapping[str, Any]], folder: Path) -> str:
+    """Writes TABLE and PLOT to a folder and returns the table's text.
+
+    Raises:
+        LakeError: a file cannot be written.
+    """
+    scores = Scores(results)
+    made_by = results[0]["made_by"]
+    size = SIZES[plan.size]
+    lines = [
+        _MEASURES,
+        *(f"- {one}" for one in findings(scores)),
+        "",
+        table(scores),
+        "",
+        f"![The same as a plot]({PLOT})",
+        "",
+        f"Made by `unicorn proof --size {plan.size} --seeds {plan.seeds} --readers {plan.readers}` with torch "
+        f"{made_by['torch']} and numpy {made_by['numpy']}: seeds 0 to {plan.seeds - 1}; {size.captions:,} seeds a "
+        f"world, {size.reference:,} reference images, {size.pairs:,} pairs, {size.tests:,} test images, none of them "
+        f"in two of these sets; {sum(one['seconds'] for one in results) / len(results):.0f} s a row and seed.",
+        "",
+    ]
+    text = "\n".join(lines)
+    write_whole(folder / TABLE, text)
+    draft = temporary(folder / PLOT)
+    draft.write_bytes(plot(scores))
+    publish(draft, folder / PLOT)
+    return text

@@ -1,0 +1,137 @@
+"""The experiment: each row once, whatever happens in between; and what a small world already shows."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from unicorn_assets.errors import BusyError
+from unicorn_assets.lake.locks import locked
+from unicorn_assets.lake.vectors import read_vectors
+from unicorn_assets.proof import experiment
+from unicorn_assets.proof.experiment import Plan
+from unicorn_assets.proof.rows import ROWS, said_of
+from unicorn_assets.proof.sizes import SIZES
+from unicorn_assets.proof.world import World
+from unicorn_assets.transfer.fitted import FittedTransfer
+
+FEW = ("blind", "matched", "raw_seeds", "instruction_0")
+
+
+def tiny(folder, rows=FEW, **options):
+    return Plan(folder, "tiny", **({"seeds": 1, "readers": 1, "jobs": 1} | options), rows=rows)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A tiny world with every row done."""
+    plan = tiny(tmp_path_factory.mktemp("proof"), experiment.NAMES)
+    said = []
+    return plan, experiment.run(plan, said.append), said
+
+
+def test_the_names_are_those_of_the_rows():
+    assert list(ROWS) == list(experiment.NAMES)
+
+
+def test_every_row_of_a_tiny_world_gives_a_result(finished):
+    _, results, said = finished
+    assert [one["row"] for one in results] == list(experiment.NAMES)
+    for one in results:
+        assert all(0 <= value <= 1 for value in one["score"].values())
+        assert (one["described"] is not None) == (one["row"] == "instruction_0")
+    assert any(line.startswith(f"{len(ROWS)} of {len(ROWS)}") for line in said)
+
+
+def test_nothing_is_done_twice(finished):
+    plan, results, _ = finished
+    said = []
+    assert experiment.run(plan, said.append) == results
+    assert said == []
+
+
+def test_a_damaged_or_older_result_is_made_again(finished):
+    plan, results, _ = finished
+    rows = plan.world(0) / "rows"
+    older = json.loads((rows / "none-0.json").read_text())
+    older["made_by"]["version"] = -1
+    (rows / "none-0.json").write_text(json.dumps(older))
+    (rows / "blind-0.json").write_text('{"row": "bli')
+    said = []
+    again = experiment.run(plan, said.append)
+    assert [one["score"] for one in again] == [one["score"] for one in results]
+    assert sum(" of 2: " in line for line in said) == 2
+
+
+def test_two_do_not_work_on_one_world(finished):
+    plan, _, _ = finished
+    with locked(plan.world(0) / "lock", what="the world", wait_seconds=0), pytest.raises(BusyError, match="seed-0"):
+        experiment.run(Plan(plan.folder, "tiny", 1, 2, 1, FEW), lambda text: None)
+
+
+def test_the_release_is_what_the_method_makes_of_the_texts(finished):
+    """The pipeline's release, and the lake's texts carried over here, are the same to float16's rounding."""
+    plan, _, _ = finished
+    world = World(plan.world(0), 0, SIZES["tiny"], lambda text: None)
+    ids, texts = read_vectors(world.texts[0])
+    assert ids == world.released.ids
+    fitted = FittedTransfer.load(world.home.lake.transfer("modality_alignment", "all"))
+    assert fitted.method.name == "matched"
+    np.testing.assert_allclose(fitted.method.apply(texts).vectors, world.released.vectors, atol=1e-3)
+
+
+def test_sets_of_images_are_disjoint(finished):
+    plan, _, _ = finished
+    world = World(plan.world(0), 0, SIZES["tiny"], lambda text: None)
+    sets = [world.tests.images, world.pairs.images, read_vectors(world.reference())[1].astype(np.float32)]
+    for number, one in enumerate(sets):
+        for other in sets[number + 1 :]:
+            assert np.abs(one[:, None] - other[None]).max(axis=2).min() > 1e-3
+
+
+def test_seeds_say_less_than_captions_and_dialogs_of_seeds_ask_for_no_more(finished):
+    plan, _, _ = finished
+    world = World(plan.world(0), 0, SIZES["tiny"], lambda text: None)
+    assert all(len(seed) < len(caption) for seed, caption in zip(world.sparse, world.released.captions, strict=True))
+    turns = [("What is in the northwest?", "A red circle."), ("What stands in the southeast?", "Nothing.")]
+    assert said_of(turns, "A red circle in the northwest.") == turns[:1]
+    assert said_of([("How many shapes are there?", "One.")], "A red circle in the northwest.") == []
+
+
+def test_a_killed_experiment_goes_on_to_the_same_end(finished, tmp_path):
+    _, results, _ = finished
+    wanted = [one["score"] for one in results if one["row"] in FEW]
+    script = (
+        "from pathlib import Path; from unicorn_assets.proof import experiment as e; "
+        f"e.run(e.Plan(Path({str(tmp_path)!r}), 'tiny', 1, 1, 1, {FEW!r}), lambda text: print(text, flush=True))"
+    )
+    kills = 0
+    for number in range(12):
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            # Each time it gets one line further than the last time.
+            for _, _line in zip(range(number + 1), child.stdout, strict=False):
+                pass
+            time.sleep(0.05)
+            if child.poll() is None:
+                os.kill(child.pid, signal.SIGKILL)
+                kills += 1
+    assert kills >= 3
+    found = experiment.run(tiny(tmp_path), lambda text: None)
+    assert [one["score"] for one in found] == wanted
+
+
+def test_a_small_world_shows_the_order(tmp_path):
+    """About order, not about digits: one seed of the small size."""
+    rows = ("blind", "none", "realign", "matched", "paired", "text_on_text", "images")
+    plan = Plan(tmp_path, "small", 1, 1, 1, rows)
+    places = {one["row"]: one["score"]["occupied"] for one in experiment.run(plan, lambda text: None)}
+    assert places["blind"] < min(value for name, value in places.items() if name != "blind")
+    assert places["none"] < places["matched"] < places["images"]
+    assert places["realign"] < places["paired"]
+    assert places["none"] < places["text_on_text"]
