@@ -34,7 +34,7 @@ def assets() -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         partitions_def=_WORLDS,
-        kinds={"torch"},
+        kinds={"python", "torch"},
         description="One miniature world: towers, a release made in it by this pipeline, and for every row of the "
         "comparison a small model that was taught by it and asked about images that it never saw.",
         group_name=GROUP,
@@ -56,8 +56,8 @@ def assets() -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         deps=[proof_scores],
-        kinds={"markdown"},
-        description="The comparison over all worlds, as a table and a plot.",
+        kinds={"python", "markdown"},
+        description="The comparison over all worlds that are finished: every way to train, as a table and a plot.",
         group_name=GROUP,
         owners=OWNERS,
         required_resource_keys={"tools"},

@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.skipif(EXECUTABLE is None, reason=MISSING), pytest.mar
 
 SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
 
+PROOF = ("proof_scores", "proof_table")
+
 MATERIALIZED = "rgba(46,204,129,1)"
 """Green, the border of a node that is materialized as a whole."""
 ALL_HAVE_COLOUR = """([node, count, colour]) => {
@@ -32,9 +34,9 @@ def row(page, key):
 
 def test_the_graph_shows_every_asset_and_says_what_it_is(server, page):
     clicks.open_graph(page, server.base)
-    for name in GRAPH:
+    for name in (*GRAPH, *PROOF):
         clicks.node(page, name).wait_for()
-    assert page.locator(clicks.NODE).count() == len(GRAPH)
+    assert page.locator(clicks.NODE).count() == len(GRAPH) + len(PROOF)
     clicks.node(page, "seed_sources").click()
     page.get_by_text("The short captions that everything starts from").wait_for()
 
