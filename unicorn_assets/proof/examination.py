@@ -84,6 +84,7 @@ def _taught(lesson: Lesson, size: Size, seed: tuple[int, int]) -> tuple[Reader, 
     number = int(np.random.SeedSequence(seed).generate_state(1)[0])
     torch.manual_seed(number)
     reader = Reader(lesson.vectors.shape[1], len(words))
+    reader.used_to(lesson.vectors)
     stages = (
         (lesson.pretrain, lesson.vectors, size.pretrain_epochs, CAPTIONS),
         (lesson.dialogs, lesson.dialog_vectors, size.instruction_epochs, TURNS),

@@ -14,7 +14,7 @@ from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.proof.sizes import SIZES, Size
 
-VERSION = 1
+VERSION = 2
 """Bumped by hand when any row would come out otherwise; results of another version are not used."""
 
 NAMES = (

@@ -97,9 +97,13 @@ class Reader(nn.Module):
         words: how many tokens there are.
     """
 
+    centre: torch.Tensor
+    spread: torch.Tensor
+
     def __init__(self, dimension: int, words: int) -> None:
         super().__init__()
-        self.scale = math.sqrt(dimension)
+        self.register_buffer("centre", torch.zeros(dimension))
+        self.register_buffer("spread", torch.ones(1))
         self.project = nn.Sequential(nn.Linear(dimension, FEATURES), nn.GELU(), nn.Linear(FEATURES, FEATURES))
         self.words = nn.Embedding(words, WIDTH, padding_idx=PAD)
         self.read = nn.GRU(WIDTH, WIDTH, batch_first=True)
@@ -119,8 +123,16 @@ class Reader(nn.Module):
 
     def features(self, vectors: torch.Tensor) -> torch.Tensor:
         """What the projector makes of embeddings, (n, FEATURES)."""
-        features: torch.Tensor = self.project(vectors * self.scale)
+        features: torch.Tensor = self.project((vectors - self.centre) / self.spread)
         return features
+
+    def used_to(self, vectors: Vectors) -> None:
+        """Lets the projector see embeddings (n, dimension) from their mean on, in units of their spread.
+
+        Most of an embedding is what all of its kind share; unscaled, a reader needs three times as long.
+        """
+        self.centre = torch.from_numpy(vectors.mean(axis=0))
+        self.spread = torch.from_numpy(vectors.std(axis=0).mean(keepdims=True) + 1e-6)
 
 
 def train(reader: Reader, data: Samples, *, epochs: float, seed: int, batch_size: int, rate: float = RATE) -> None:
