@@ -7,6 +7,7 @@ import pytest
 
 from unicorn_assets import settings, state
 from unicorn_assets.alerts import outbox, progress
+from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets_tests.serving import BIN, LOOPBACK, served
 
 GRAPH_QUERY = "{ assetNodes { assetKey { path } groupName description kinds owners { __typename } } }"
@@ -38,7 +39,7 @@ def test_web_ui_from_graph_to_a_materialized_shard_and_over_a_restart(home, reci
         assert all(node["groupName"] and node["description"] and node["kinds"] for node in nodes.values())
         first = ui.materialize(["seed_sources", "modality_alignment"])
         assert ui.wait_run(first) == "SUCCESS"
-        sharded = [name for name in nodes if name not in ("seed_sources", "modality_alignment", "release")]
+        sharded = [name for name, stage in GRAPH.items() if stage.sharded]
         second = ui.materialize(sharded, "shard-0001")
         assert ui.wait_run(second) == "SUCCESS"
         assert home.lake.need("instruction_dataset", "shard-0001").run.run_id == second
