@@ -3,6 +3,8 @@
 Whether a retry makes sense is part of the error, so that a scheduler need not guess.
 """
 
+from typing import Any
+
 
 class UnicornError(Exception):
     """Something a person can mend.
@@ -18,6 +20,17 @@ class UnicornError(Exception):
         super().__init__(f"{what}\n  To mend it: {cure}")
         self.what = what
         self.cure = cure
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # By its state, not by calling the class: its arguments are not those of Exception, and an error that cannot
+        # be unpickled breaks the pool of processes that it comes out of.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[UnicornError], arguments: tuple[Any, ...], state: dict[str, Any]) -> UnicornError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(state)
+    return error
 
 
 class RecipeError(UnicornError):

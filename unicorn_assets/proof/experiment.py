@@ -1,6 +1,7 @@
 """The whole comparison: every row of every world, each once; what is finished is not done again."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -10,6 +11,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from unicorn_assets.engines.vllm.guard import PR_SET_PDEATHSIG, prctl
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.proof.sizes import SIZES, Size
@@ -81,10 +83,16 @@ def run(plan: Plan, progress: Progress) -> list[dict[str, Any]]:
         for seed in range(plan.seeds):
             world(plan, seed, progress)
     else:
-        with ProcessPoolExecutor(min(plan.jobs, plan.seeds), mp_context=get_context("spawn")) as pool:
+        workers = min(plan.jobs, plan.seeds)
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent) as pool:
             for done in as_completed([pool.submit(world, plan, seed) for seed in range(plan.seeds)]):
                 progress(f"seed {done.result()[0]['seed']} is complete")
     return results(plan)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would go on for an hour, and hold its world's lock."""
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def results(plan: Plan) -> list[dict[str, Any]]:
