@@ -6,17 +6,12 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.home import Home
-from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
-from unicorn_assets.lake.vectors import iter_vectors
 from unicorn_assets.release import card
 from unicorn_assets.stages.transfer_checks import GAP
-from unicorn_assets.transfer.base import Rows
-from unicorn_assets.transfer.fitted import FittedTransfer
 from unicorn_assets.transfer.metrics.figure import Figure
 from unicorn_assets.transfer.metrics.results import GapReport
-from unicorn_assets.transfer.picture import MOST_ROWS, draw
-from unicorn_assets.transfer.statistics import Moments
+from unicorn_assets.transfer.picture import MOST_ROWS
 
 MOST_PICTURE_BYTES = 150_000
 MOST_CARD_CHARACTERS = 20_000
@@ -34,9 +29,6 @@ NO_IMAGES = "No image was looked at, so there is no cloud of images here."
 WITH_IMAGES = "The images are those of the reference, which nobody paired with the captions."
 USED = "Beside them, the images as they are to be used with these texts: less their own mean."
 
-NAMES = {"before": "captions", "after": "after the transfer", "images": "images", "used": "images as used"}
-"""How the legend calls the sets of a gap report."""
-
 OWN_METRICS = frozenset({GAP})
 """Metrics that are shown here and nowhere else."""
 
@@ -49,7 +41,7 @@ def inline(picture: bytes, title: str) -> dg.MarkdownMetadataValue:
 def special(home: Home, sidecar: Sidecar) -> dict[str, Any]:
     """The metadata that belongs to this asset alone; none for most."""
     match sidecar.stage:
-        case "modality_alignment":
+        case "modality_alignment" if "picture" in sidecar.files:
             return {"picture": _alignment(home, sidecar)}
         case "release":
             return _release(home, sidecar)
@@ -72,28 +64,14 @@ def gap(sidecar: Sidecar) -> dict[str, Any]:
 
 
 def _alignment(home: Home, sidecar: Sidecar) -> dg.MarkdownMetadataValue:
-    where, report = (sidecar.stage, sidecar.shard), GapReport.restore(sidecar.metrics[GAP])
-    method = FittedTransfer.load(home.lake.transfer(*where)).method
-    ids, before = next(iter_vectors(home.lake.vectors(*where), MOST_ROWS))
-    carried = method.apply(before, 0, ids)
-    sets: dict[str, Rows] = {"before": before, "after": carried.vectors[~carried.lost]}
-    told, images = NO_IMAGES, home.lake.vectors("image_reference", ALL)
-    if report.images is not None:
-        _, sets["images"] = next(iter_vectors(images, MOST_ROWS))
-        told = WITH_IMAGES
-    if report.used is not None:
-        seen = Moments(method.dimension)
-        for _, rows in iter_vectors(images):
-            seen.add(rows)
-        used = method.image_rule().fit(seen).apply(sets["images"])
-        sets["used"], told = used.vectors[~used.lost], f"{WITH_IMAGES} {USED}"
-    spectra = {NAMES[name]: shares for name, shares in report.spectra().items()}
-    shown = {NAMES[name]: rows for name, rows in sets.items()}
-    picture = draw(shown, against=list(shown)[-1] if len(shown) > 2 else None, spectra=spectra)
+    report = GapReport.restore(sidecar.metrics[GAP])
+    told = NO_IMAGES if report.images is None else WITH_IMAGES if report.used is None else f"{WITH_IMAGES} {USED}"
+    picture = home.lake.picture(sidecar.stage, sidecar.shard).read_bytes()
     if len(picture) > MOST_PICTURE_BYTES:
         raise ValueError(f"the picture has {len(picture):,} bytes, at most {MOST_PICTURE_BYTES:,} are wanted")
     encoded = base64.b64encode(picture).decode()
-    return dg.MetadataValue.md(ALIGNMENT_WORDS.format(rows=len(before), images=told, picture=encoded))
+    rows = min(MOST_ROWS, report.before.rows)
+    return dg.MetadataValue.md(ALIGNMENT_WORDS.format(rows=rows, images=told, picture=encoded))
 
 
 def _release(home: Home, sidecar: Sidecar) -> dict[str, Any]:

@@ -34,6 +34,10 @@ class Lake:
         """Rows that fell out, each with its reason; a folder of its own so that STAGE/*.parquet are rows alone."""
         return self.root / stage / "set_aside" / f"{shard}.parquet"
 
+    def picture(self, stage: str, shard: str) -> Path:
+        """The picture of a fitted transfer, where the stage draws one."""
+        return self.root / stage / f"{shard}.png"
+
     def transfer(self, stage: str, shard: str) -> Path:
         """A fitted transfer: tensors with their description in the header."""
         return self.root / stage / f"{shard}.safetensors"

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shutil import copyfile
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.recipe import Recipe, Release
-from unicorn_assets.release import card, changes, data, images, manifest, tables
+from unicorn_assets.release import card, changes, data, images, manifest, tables, transfer_card
 from unicorn_assets.release.changes import counted_changes
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
@@ -72,10 +73,13 @@ def build(
     """
     inputs = gather(lake, shards)
     transfer = FittedTransfer.load(inputs.file("modality_alignment", ALL, "transfer"))
+    pictured = "picture" in inputs.sidecars["modality_alignment"][ALL].files
     with explained(draft):
         _prepare(draft, recipe.release)
         written = data.write(inputs, draft, recipe.release, progress or silent)
         transfer.save(draft / images.FILE)
+        if pictured:
+            copyfile(inputs.file("modality_alignment", ALL, "picture"), draft / transfer_card.PICTURE)
         facts = Manifest(
             name=recipe.name,
             version="",
@@ -99,7 +103,8 @@ def build(
                 "The shards hold no row at all, so there is nothing to release.",
                 "look at what was rejected and why with `unicorn status`, or add seeds.",
             )
-        (draft / card.FILE).write_text(card.render(facts, written.examples), encoding="utf-8", newline="\n")
+        text = card.render(facts, written.examples, pictured=pictured)
+        (draft / card.FILE).write_text(text, encoding="utf-8", newline="\n")
         facts = facts.model_copy(update={"files": _describe(draft)})
         old = None if before is None else changes.previous(before)
         if before is not None and old is not None:

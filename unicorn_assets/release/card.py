@@ -28,12 +28,13 @@ SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "1
 LARGEST = "10M<n<100M"
 
 
-def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]]) -> str:
+def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]], *, pictured: bool = False) -> str:
     """The whole card.
 
     Args:
         facts: the manifest, its files and version not yet filled in.
         examples: one row of each table that has any.
+        pictured: whether the picture of the transfer stands beside it.
     """
     parts = [
         _front_matter(facts),
@@ -44,7 +45,7 @@ def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]]) -> str:
         f"## Licences\n\n{_licences(facts)}",
         f"## Splits and versions\n\n{_splits(facts)}\n\n{usage.VERSIONS}",
         f"## How to load it\n\n{usage.loading(facts.formats)}",
-        f"## Vectors in the place of images\n\n{usage.VECTORS}\n\n{_transfer(facts)}",
+        f"## Vectors in the place of images\n\n{usage.VECTORS}\n\n{_transfer(facts, pictured)}",
         f"## Limits\n\n{_limits(facts)}",
         f"## Examples\n\n{_examples(examples)}",
     ]
@@ -171,10 +172,11 @@ def _licences(facts: Manifest) -> str:
     )
 
 
-def _transfer(facts: Manifest) -> str:
+def _transfer(facts: Manifest, pictured: bool) -> str:
     transfer = facts.made_by.transfer
-    table = _table(transfer_card.HEADER, transfer_card.figures(transfer))
-    return "\n\n".join([transfer_card.told(transfer), words.HEAD, table, transfer_card.real_images(transfer)])
+    parts = [transfer_card.told(transfer), *([transfer_card.picture()] if pictured else [])]
+    parts += [words.HEAD, _table(transfer_card.HEADER, transfer_card.figures(transfer))]
+    return "\n\n".join([*parts, transfer_card.real_images(transfer)])
 
 
 def _limits(facts: Manifest) -> str:

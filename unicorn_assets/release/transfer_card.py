@@ -9,6 +9,9 @@ from unicorn_assets.transfer.choices import READS, USE_IMAGES
 from unicorn_assets.transfer.metrics import words
 from unicorn_assets.transfer.metrics.results import GapReport, in_words
 
+PICTURE = "transfer.png"
+"""What the transfer did, as a picture in the release folder."""
+
 HEADER = ["figure", "before", "after", "what it means"]
 
 
@@ -52,6 +55,14 @@ def told(transfer: Mapping[str, Any]) -> str:
     near += f"{before.mixing_rate.value:.1%} and {after.mixing_rate.value:.1%} of the nearest neighbours in a mix of "
     near += "both are of the other kind; in one cloud half of them would be."
     return f"{fitted} {kept} {near}"
+
+
+def picture() -> str:
+    """The picture, and what is seen in it."""
+    return (
+        f"![Principal components before and after, cosines between captions, spectra]({PICTURE})\n\n"
+        "Where the vectors lie, how alike any two are, and how their variance falls along the principal axes."
+    )
 
 
 def real_images(transfer: Mapping[str, Any]) -> str:

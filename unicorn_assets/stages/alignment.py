@@ -30,6 +30,7 @@ from unicorn_assets.stages.embeddings import encoder_fields, windows
 from unicorn_assets.stages.images import IMAGE_REFERENCE, check_dimension, image_fields
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.stages.transfer_checks import GAP
+from unicorn_assets.stages.transfer_picture import picture
 from unicorn_assets.synthesis.answers import InvalidAnswer, parse_expansion
 from unicorn_assets.transfer.c3 import chosen_noise
 from unicorn_assets.transfer.choices import READS, USE_IMAGES
@@ -112,6 +113,13 @@ def _align(work: Work, drafts: Drafts) -> Made:
     transfer = _fit(work, texts, images)
     transfer.save(drafts.add("transfer"))
     gap = measure(transfer.method, texts, images)
+    undrawn = {}
+    try:
+        drawn = picture(transfer.method, gap.report, texts, images)
+    except Exception as error:  # a fit that was paid for is not lost for want of a font
+        undrawn["picture_missing"] = f"{type(error).__name__}: {error}"
+    else:
+        drafts.add("picture").write_bytes(drawn)
     metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
     metrics |= {
         "transfer": transfer.version,
@@ -119,6 +127,7 @@ def _align(work: Work, drafts: Drafts) -> Made:
         "fitted_on": {"captions": transfer.sample} | ({} if transfer.images is None else {"images": transfer.images}),
         "lost": gap.lost,
         GAP: gap.report.figures(axes=None),
+        **undrawn,
     }
     rows_in = sum(len(rows) for rows in sample.values())
     return Made(rows_in, out.rows_out, out.rejected, produced={ALL: transfer.version}, metrics=metrics)

@@ -34,8 +34,8 @@ def measure(method: Method, texts: Embeddings, images: Embeddings | None = None)
     before, after = tee(pairs := _Pairs(method, texts))
     sides = (rows for rows, _ in before), (rows for _, rows in after)
     shown = None if images is None else _rows(images)
-    used = None if images is None or not method.image_rule().own_mean else _used(method, images)
-    return Gap(report(*sides, shown, used=used), pairs.lost)
+    ready = None if images is None or not method.image_rule().own_mean else used(method, images)
+    return Gap(report(*sides, shown, used=ready), pairs.lost)
 
 
 class _Pairs:
@@ -56,7 +56,8 @@ def _rows(images: Embeddings) -> Iterator[Rows]:
     return (batch.vectors for batch in images)
 
 
-def _used(method: Method, images: Embeddings) -> Iterator[Rows]:
+def used(method: Method, images: Embeddings) -> Iterator[Rows]:
+    """Images as they are used beside the method's texts, a batch at a time, where its rule takes their own mean."""
     seen = Moments(images.dimension)
     for rows in _rows(images):
         seen.add(rows)

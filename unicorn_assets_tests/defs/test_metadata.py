@@ -11,6 +11,7 @@ import pytest
 from unicorn_assets.defs import columns, metadata, pictures
 from unicorn_assets.defs.build import build
 from unicorn_assets.lake.layout import ALL
+from unicorn_assets.stages import transfer_picture
 from unicorn_assets.stages.graph import EVERY, GRAPH
 from unicorn_assets.transfer.metrics import words
 from unicorn_assets_tests.conftest import materialize
@@ -121,12 +122,14 @@ def test_nothing_is_json_or_long_but_the_picture_and_the_card(shown):
 
 
 def test_what_cannot_be_shown_is_named_and_fails_nothing(home, recipe, monkeypatch):
-    outcomes = materialize(home, recipe)
-
     def broken(sets, **options):
         raise RuntimeError("no fonts here")
 
-    monkeypatch.setattr(pictures, "draw", broken)
+    monkeypatch.setattr(transfer_picture, "draw", broken)
+    outcomes = materialize(home, recipe)
+    released = home.path / outcomes["release", ALL].sidecar.metrics["folder"]
+    assert "transfer.png" not in (released / "README.md").read_text()
+    assert not (released / "transfer.png").exists()
     found = metadata.metadata(home, outcomes["modality_alignment", ALL])
     assert found["picture_missing"] == "RuntimeError: no fonts here"
     assert found["dagster/row_count"] > 0

@@ -144,6 +144,7 @@ class SmallLake:
         metrics = {"gap": gap(), "fitted_on": {"captions": 96}, "method": "mean_shift", "lost": 0}
         with self.stage("modality_alignment", ALL, rows_out=96, metrics=metrics) as drafts:
             fit.save(drafts.add("transfer"))
+            drafts.add("picture").write_bytes(b"\x89PNG")
         for shard in self.shards:
             self._fill_shard(shard, everything)
 

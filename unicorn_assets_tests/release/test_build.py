@@ -26,7 +26,14 @@ def content(folder: Path) -> dict[str, bytes]:
 
 def test_the_folder_has_exactly_the_promised_files(made: tuple[SmallLake, Path]) -> None:
     shards = ("shard-0000", "shard-0001")
-    expected = {"README.md", "manifest.json", "transfer.safetensors", "llava/pretrain.json", "llava/instruction.json"}
+    expected = {
+        "README.md",
+        "manifest.json",
+        "transfer.safetensors",
+        "transfer.png",
+        "llava/pretrain.json",
+        "llava/instruction.json",
+    }
     expected |= {"llava/pretrain.index.arrow", "llava/instruction.index.arrow"}
     expected |= {f"{table}/{shard}.parquet" for table in ("pretrain", "instruction") for shard in shards}
     assert set(content(made[1])) == expected | {f"embeddings/{shard}.arrow" for shard in shards}

@@ -155,3 +155,9 @@ def test_it_shows_a_row_of_each_table(made: tuple[SmallLake, Path], text: str) -
     # A caption holds ``` on purpose; it must not end the block that it is shown in.
     assert text.count("\n```json\n") == 2
     assert text.rstrip().endswith("}\n```")
+
+
+def test_the_card_shows_what_the_transfer_did(made: tuple[SmallLake, Path]) -> None:
+    text = (made[1] / "README.md").read_text()
+    assert "](transfer.png)" in text
+    assert (made[1] / "transfer.png").read_bytes().startswith(b"\x89PNG")

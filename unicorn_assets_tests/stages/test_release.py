@@ -90,6 +90,7 @@ def test_what_a_default_recipe_releases_holds_nothing_out(home, recipe, first):
         "llava",
         "manifest.json",
         "pretrain",
+        "transfer.png",
         "transfer.safetensors",
     ]
     assert first["recipe"]["release"] == {"coverage": 1.0, "formats": ["llava"], "validation": 0.0}
