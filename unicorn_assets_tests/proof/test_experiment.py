@@ -126,12 +126,11 @@ def test_a_killed_experiment_goes_on_to_the_same_end(finished, tmp_path):
     assert [one["score"] for one in found] == wanted
 
 
+@pytest.mark.timeout(1200)
 def test_a_small_world_shows_the_order(tmp_path):
     """About order, not about digits: one seed of the small size."""
-    rows = ("blind", "none", "realign", "matched", "paired", "text_on_text", "images")
-    plan = Plan(tmp_path, "small", 1, 1, 1, rows)
-    places = {one["row"]: one["score"]["occupied"] for one in experiment.run(plan, lambda text: None)}
-    assert places["blind"] < min(value for name, value in places.items() if name != "blind")
-    assert places["none"] < places["matched"] < places["images"]
-    assert places["realign"] < places["paired"]
-    assert places["none"] < places["text_on_text"]
+    rows = ("blind", "none", "matched", "text_on_text", "images")
+    found = experiment.run(Plan(tmp_path, "small", 1, 1, 1, rows), lambda text: None)
+    right = {one["row"]: one["score"]["occupied"] for one in found}
+    assert right["blind"] < 0.2 < right["none"] < right["matched"] < right["images"]
+    assert right["none"] < right["text_on_text"]
