@@ -1,6 +1,8 @@
 """One row of one world: a reader is taught, then asked about images that nothing in its training showed."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,6 +57,17 @@ class Result:
     def figures(self) -> dict[str, Any]:
         """All of it as JSON values."""
         return asdict(self)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Lets torch use one thread: the nets are too small for more, which would wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def examine(world: World, lesson: Lesson, draw: int) -> Result:

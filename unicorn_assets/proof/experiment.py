@@ -142,16 +142,12 @@ def _path(plan: Plan, name: str, seed: int, reader: int) -> Path:
 
 
 def _examine(plan: Plan, seed: int, wanted: Sequence[tuple[str, int]], tell: Progress) -> None:
-    import torch
-
-    from unicorn_assets.proof.examination import examine
+    from unicorn_assets.proof.examination import examine, one_thread
     from unicorn_assets.proof.rows import ROWS
     from unicorn_assets.proof.world import World
 
-    # The nets are too small for more: threads would wait for each other. Worlds are made side by side instead.
-    torch.set_num_threads(1)
     here = World(plan.world(seed), seed, SIZES[plan.size], tell)
-    with locked(here.folder / "lock", what=f"The world {here.folder}", wait_seconds=0):
+    with one_thread(), locked(here.folder / "lock", what=f"The world {here.folder}", wait_seconds=0):
         here.prepare()
         for number, (name, reader) in enumerate(wanted, start=1):
             found = examine(here, ROWS[name].teach(here), reader)
