@@ -144,10 +144,10 @@ def _path(plan: Plan, name: str, seed: int, reader: int) -> Path:
 def _examine(plan: Plan, seed: int, wanted: Sequence[tuple[str, int]], tell: Progress) -> None:
     from unicorn_assets.proof.examination import examine, one_thread
     from unicorn_assets.proof.rows import ROWS
-    from unicorn_assets.proof.world import World
+    from unicorn_assets.proof.world import LOCK, World
 
-    here = World(plan.world(seed), seed, SIZES[plan.size], tell)
-    with one_thread(), locked(here.folder / "lock", what=f"The world {here.folder}", wait_seconds=0):
+    here = World(plan.world(seed), seed, SIZES[plan.size], tell, _made_by(SIZES[plan.size]))
+    with one_thread(), locked(here.folder / LOCK, what=f"The world {here.folder}", wait_seconds=0):
         here.prepare()
         for number, (name, reader) in enumerate(wanted, start=1):
             found = examine(here, ROWS[name].teach(here), reader)

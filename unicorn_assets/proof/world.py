@@ -6,10 +6,12 @@ meet. What is made stands in the world's folder and is not made again.
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from shutil import rmtree
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +21,7 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
-from unicorn_assets.lake.files import temporary
+from unicorn_assets.lake.files import temporary, write_whole
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import VectorWriter, read_vectors
@@ -40,6 +42,8 @@ METHOD: Name = "matched"
 Vectors = NDArray[np.float32]
 Turns = list[tuple[str, str]]
 Progress = Callable[[str], None]
+
+LOCK = "lock"
 
 _SEEDS, _REFERENCE, _OTHER, _PAIRS, _TESTS, _CEILING, _FAR = range(2, 9)
 """Streams of chance; the towers have the first."""
@@ -82,15 +86,20 @@ class World:
         seed: which one.
         size: how large.
         progress: told what is being done.
+        made_by: what decides how it comes out, as JSON values; a world of another kind in the folder is removed.
     """
 
-    def __init__(self, folder: Path, seed: int, size: Size, progress: Progress) -> None:
+    def __init__(
+        self, folder: Path, seed: int, size: Size, progress: Progress, made_by: Mapping[str, Any] | None = None
+    ) -> None:
         self.folder, self.seed, self.size, self._progress = folder, seed, size, progress
+        self._made_by = json.dumps(made_by or {}, indent=1)
         self.home = Home(folder / "home")
 
     def prepare(self) -> None:
         """Makes what is not there yet: towers, references, release."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._clear_older()
         for mix, stream in ((USUAL, _REFERENCE), (OTHER, _OTHER)):
             self._refer(mix, stream)
         self._run_pipeline()
@@ -169,6 +178,17 @@ class World:
             dialogs=[_turns(one) for one in tables[1]["conversations"].to_list()],
             places=np.array([order[one] for one in tables[1]["id"]]),
         )
+
+    def _clear_older(self) -> None:
+        """Removes a world that other code or another size made, but for the lock that is held on it."""
+        stamp = self.folder / "world.json"
+        if not stamp.exists() or stamp.read_text(encoding="utf-8") != self._made_by:
+            for one in self.folder.iterdir():
+                if one.is_dir():
+                    rmtree(one)
+                elif one.name != LOCK:
+                    one.unlink()
+            write_whole(stamp, self._made_by)
 
     def _refer(self, mix: Mix, stream: int) -> None:
         path = self.reference(mix)

@@ -68,6 +68,19 @@ def test_a_damaged_or_older_result_is_made_again(finished):
     assert sum(" of 2: " in line for line in said) == 2
 
 
+def test_a_world_of_another_version_is_made_anew(tmp_path):
+    plan = tiny(tmp_path, ("blind",))
+    experiment.run(plan, lambda text: None)
+    towers = plan.world(0) / "towers.safetensors"
+    stamp, before = plan.world(0) / "world.json", towers.stat().st_mtime_ns
+    experiment.run(tiny(tmp_path, ("blind", "none")), lambda text: None)
+    assert towers.stat().st_mtime_ns == before
+    stamp.write_text(stamp.read_text().replace('"version": ', '"version": 9'))
+    experiment.run(tiny(tmp_path, ("blind", "none", "matched")), lambda text: None)
+    assert towers.stat().st_mtime_ns > before
+    assert sorted(path.name for path in (plan.world(0) / "rows").iterdir()) == ["matched-0.json"]
+
+
 def test_two_do_not_work_on_one_world(finished):
     plan, _, _ = finished
     with locked(plan.world(0) / "lock", what="the world", wait_seconds=0), pytest.raises(BusyError, match="seed-0"):
