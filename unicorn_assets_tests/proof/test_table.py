@@ -68,6 +68,13 @@ def test_the_table_has_a_line_a_row_and_leaves_out_what_is_not_there():
     assert "far gap" not in text
 
 
+def test_no_way_is_shown_of_rows_that_are_on_none():
+    text = table(Scores([*RESULTS, result("blind", 0, 0.1), result("instruction_25", 0, 0.6)]))
+    for title in ("blind: no image", "25% of the instruction data"):
+        [line] = [line for line in text.splitlines() if line.startswith(f"| {title} |")]
+        assert line.endswith("|  |  |")
+
+
 def test_a_description_has_a_line_of_its_own():
     told = {"places": 0.4, "occupied": 0.3, "exact": 0.1}
     text = table(Scores([*RESULTS, result("instruction_0", 0, 0.0, described=told)]))
