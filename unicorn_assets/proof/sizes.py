@@ -38,7 +38,7 @@ SIZES = {
     for size in (
         Size("standard", 16_000, 16, 12_000, 4_000, 4_000, 600, 2.0, 3.0),
         Size("small", 8_000, 8, 4_000, 2_000, 1_000, 400, 2.0, 3.0),
-        Size("tiny", 256, 1, 600, 300, 300, 40, 1.0, 1.0),
+        Size("tiny", 256, 1, 300, 200, 200, 40, 1.0, 1.0),
     )
 }
 """By name. `small` is what CI runs; `tiny` teaches nothing and is there to test the machinery."""
