@@ -14,6 +14,7 @@ from unicorn_assets.alerts import outbox, overview
 from unicorn_assets.alerts.delivery import Sent, deliver
 from unicorn_assets.defs.history import Found, read_history
 from unicorn_assets.errors import BusyError, RecipeError
+from unicorn_assets.execution import runs
 from unicorn_assets.home import Home
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.settings import Alerts
@@ -43,6 +44,8 @@ def look(context: dg.SensorEvaluationContext, home: Home) -> str:
     Raises:
         UnicornError: the settings or HOME/state.sqlite cannot be used.
     """
+    for run in runs.remind(context.instance):
+        context.log.warning(f"{runs.OVERDUE} (run {run})")
     chosen = settings.load(home.path).alerts
     try:
         with locked(home.path / "locks" / outbox.SENSOR, what="the alerts", wait_seconds=0):

@@ -15,7 +15,7 @@ from unicorn_assets.alerts import outbox
 from unicorn_assets.alerts.alert import Alert
 from unicorn_assets.attempts import Attempts
 from unicorn_assets.defs import staleness
-from unicorn_assets.execution import requested
+from unicorn_assets.execution import requested, tags
 from unicorn_assets.execution.internals import UnresolvedAssetJobDefinition
 from unicorn_assets.home import Home
 from unicorn_assets.lake.locks import held
@@ -125,7 +125,7 @@ class Look:
         chosen = dg.RunsFilter(job_name=f"make_{job}", statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
         for record in self._instance.get_run_records(chosen):
             run = record.dagster_run
-            if WANTED in run.tags and run.tags.get(requested.WILL_RETRY) != "true":
+            if WANTED in run.tags and run.tags.get(tags.WILL_RETRY) != "true":
                 partition = run.tags.get(requested.PARTITION, job)
                 tried.failed(run.run_id, partition, run.tags[WANTED], record.update_timestamp.timestamp())
 

@@ -19,6 +19,7 @@ from unicorn_assets import state
 from unicorn_assets.alerts import checks, outbox, progress
 from unicorn_assets.alerts.progress import Seen
 from unicorn_assets.defs import trouble
+from unicorn_assets.execution import tags
 
 PAGE = 200
 """Runs or events that are read at once."""
@@ -34,7 +35,6 @@ GOING_ON = [DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
 LATE_SECONDS = 240.0
 """How often a run that has ended is read again for a while, for what is committed late; each time costs a file."""
 
-WILL_RETRY, RETRIED_BY = "dagster/will_retry", "dagster/auto_retry_run_id"
 RETRY_KNOWN_SECONDS = 60.0
 """Whether a failed run will be retried is tagged just after its failure; so long it is waited for."""
 RETRY_STARTS_SECONDS = 600.0
@@ -185,7 +185,7 @@ class _Reader:
     def _failure_is_told(self, record: RunRecord) -> bool:
         """Records the failure of a run that is not retried; returns whether that is decided."""
         run = record.dagster_run
-        if run.status != DagsterRunStatus.FAILURE or RETRIED_BY in run.tags:
+        if run.status != DagsterRunStatus.FAILURE or tags.RETRIED_BY in run.tags:
             return True
         if time.time() - record.update_timestamp.timestamp() < self._patience(run):
             return False
@@ -198,7 +198,7 @@ class _Reader:
 
     def _patience(self, run: dg.DagsterRun) -> float:
         """How long after its failure it may turn out that a run is retried, in seconds."""
-        will_retry = run.tags.get(WILL_RETRY)
+        will_retry = run.tags.get(tags.WILL_RETRY)
         if will_retry is None:
             return RETRY_KNOWN_SECONDS if self._instance.run_retries_enabled else 0.0
         return RETRY_STARTS_SECONDS if will_retry == "true" else 0.0

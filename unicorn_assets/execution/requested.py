@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from unicorn_assets.execution import tags
 from unicorn_assets.execution.internals import BulkActionsFilter, BulkActionStatus, PartitionBackfill
 
 UNFINISHED = [
@@ -15,7 +16,6 @@ UNFINISHED = [
 ]
 GOING_ON = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
 PARTITION = "dagster/partition"
-WILL_RETRY = "dagster/will_retry"
 RETRY_OF = "dagster/parent_run_id"
 
 
@@ -23,7 +23,7 @@ def unfinished(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
     """Runs that have not ended, and those that have failed and will be tried again by the daemon."""
     runs = list(instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
     coming = instance.get_runs(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={WILL_RETRY: "true"}), limit=100
+        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={tags.WILL_RETRY: "true"}), limit=100
     )
     return runs + [run for run in coming if not _was_retried(instance, run)]
 

@@ -1,6 +1,7 @@
 """Which process is in charge of a run, and what becomes of runs whose process has died."""
 
 import os
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -9,6 +10,10 @@ from unicorn_assets.execution.internals import IN_PROGRESS_RUN_STATUSES
 from unicorn_assets.processes import Process
 
 DIED = "The run's process has died. What its steps had finished is kept."
+
+OVERDUE = "The retry that was announced has not come. It is asked for once more."
+OVERDUE_AFTER = timedelta(seconds=60)
+MOST_OVERDUE = 100
 
 
 def this_process() -> dict[str, str]:
@@ -47,3 +52,26 @@ def reap(instance: dg.DagsterInstance) -> list[str]:
         instance.report_run_failed(run, DIED)
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return [run.run_id for run in dead]
+
+
+def remind(instance: dg.DagsterInstance, overdue_after: timedelta = OVERDUE_AFTER) -> list[str]:
+    """Asks once more for retries that were announced and have not come. Returns the ids of the runs.
+
+    Dagster 1.13 stores the event of a failure before the run's status. Where its daemon looks in between, it takes the
+    run for one that goes on and does not look at it again: a backfill then waits for the retry for ever. A second
+    event, now that the status stands, is looked at; a run that is being retried is not retried twice.
+    """
+    announced = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        tags={tags.WILL_RETRY: "true"},
+        updated_before=datetime.now(UTC) - overdue_after,
+    )
+    runs = [
+        run
+        for run in instance.get_runs(announced, limit=MOST_OVERDUE)
+        if tags.RETRIED_BY not in run.tags and tags.REMINDED not in run.tags
+    ]
+    for run in runs:
+        instance.report_run_failed(run, OVERDUE)
+        instance.add_run_tags(run.run_id, {tags.REMINDED: "true"})
+    return [run.run_id for run in runs]

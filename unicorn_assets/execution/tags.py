@@ -11,3 +11,9 @@ WORKER = "unicorn/worker"
 
 GPU_POOL = "gpu"
 """The pool of all steps of the gpu lane, over all runs."""
+
+REMINDED = "unicorn/reminded"
+"""On a run: its retry, which was announced and had not come, was asked for once more."""
+
+WILL_RETRY, RETRIED_BY = "dagster/will_retry", "dagster/auto_retry_run_id"
+"""Dagster's own, on a failed run: whether it will be retried, and by which run it was."""

@@ -14,6 +14,7 @@ from unicorn_assets.alerts.alert import load
 from unicorn_assets.defs import history, instance
 from unicorn_assets.defs.history import read_history
 from unicorn_assets.errors import UnicornError
+from unicorn_assets.execution import tags
 from unicorn_assets.home import Home
 from unicorn_assets_tests.alerts.making import LOGGER
 
@@ -187,17 +188,17 @@ class TestRetries:
 
     def test_a_run_that_is_retried_is_no_alert_and_one_without_tries_left_is(self, dagster, connection):
         run_id = self.lost(dagster)
-        assert dagster.get_run_by_id(run_id).tags[history.WILL_RETRY] == "true"
+        assert dagster.get_run_by_id(run_id).tags[tags.WILL_RETRY] == "true"
         assert look(connection, dagster).new == 0
         assert progress.followed(connection) == [run_id]
-        dagster.add_run_tags(run_id, {history.RETRIED_BY: "another-run"})
+        dagster.add_run_tags(run_id, {tags.RETRIED_BY: "another-run"})
         assert look(connection, dagster).new == 0
         assert progress.followed(connection) == []
 
     def test_a_retry_that_is_taken_back_is_an_alert(self, dagster, connection):
         run_id = self.lost(dagster)
         assert look(connection, dagster).new == 0
-        dagster.add_run_tags(run_id, {history.WILL_RETRY: "false"})
+        dagster.add_run_tags(run_id, {tags.WILL_RETRY: "false"})
         assert look(connection, dagster).new == 1
         assert look(connection, dagster).new == 0
 

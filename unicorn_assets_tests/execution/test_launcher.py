@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from unicorn_assets.processes import Process
 from unicorn_assets_tests.execution.lane_home import until
 from unicorn_assets_tests.serving import served
 
+CURSOR = "EVENT_LOG_CONSUMER_CURSOR-PIPELINE_FAILURE"
 MODULE = "unicorn_assets_tests.execution.lane_jobs"
 LAUNCH = """
 mutation($job: String!) { launchRun(executionParams: {
@@ -75,6 +77,27 @@ def test_a_run_whose_process_was_killed_is_ended_and_tried_again(lane_home):
         again = next(run_id for run_id, status in deployment.runs().items() if status == "STARTED")
         assert claimed(lane_home)
         terminate(deployment, again)
+
+
+@pytest.mark.timeout(300)
+def test_a_retry_that_the_daemon_has_overlooked_is_asked_for_once_more(lane_home):
+    with served(lane_home.home, how=f"module:{MODULE}") as deployment, lane_home.instance() as opened:
+        first = launch(deployment, "only_wait_to_be_stopped")
+        until(lambda: lane_home.diary("waiting"))
+        # The daemon's place in the log of failures: beyond this one, as if it had looked before the status stood.
+        opened.run_storage.set_cursor_values({CURSOR: str(10**9)})
+        worker_of(lane_home, first).signal(signal.SIGKILL)
+        assert deployment.wait_run(first, 60) == "FAILURE"
+        until(lambda: opened.get_run_by_id(first).tags.get(tags.WILL_RETRY) == "true")
+        opened.run_storage.set_cursor_values({CURSOR: str(opened.event_log_storage.get_maximum_record_id())})
+        time.sleep(12)  # the daemon looks every five seconds
+        assert tags.RETRIED_BY not in opened.get_run_by_id(first).tags
+        assert runs.remind(opened) == []  # it may still come by itself
+        assert runs.remind(opened, timedelta(0)) == [first]
+        until(lambda: len(lane_home.diary("waiting")) == 2, 120)
+        assert runs.remind(opened, timedelta(0)) == []
+        terminate(deployment, opened.get_run_by_id(first).tags[tags.RETRIED_BY])
+        assert len(opened.get_runs()) == 2
 
 
 def test_a_command_ends_the_runs_of_a_killed_one_first(lane_home):
