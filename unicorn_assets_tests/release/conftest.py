@@ -1,5 +1,6 @@
 """A small lake for each test, and one release of it for all that only read."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,9 @@ def everything(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallLake, Pat
     small = SmallLake(folder / "lake", rows=60)
     build(small.lake, recipe(release=EVERYTHING), small.shards, Coverage(2, 2), folder / "release")
     return small, folder / "release"
+
+
+@pytest.fixture
+def copy(everything: tuple[SmallLake, Path], tmp_path: Path) -> Path:
+    """A copy of the release in all formats, to be damaged."""
+    return Path(shutil.copytree(everything[1], tmp_path / "release"))
