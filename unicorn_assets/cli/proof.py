@@ -31,5 +31,5 @@ def proof(folder: Path, out: Path | None, size: str, seeds: int, readers: int, j
     place = out or folder / size
     with explained(place):
         place.mkdir(parents=True, exist_ok=True)
-    print(write(plan, results, place), end="")
+    print(write(plan, results, experiment.gaps(plan), place), end="")
     print(place / "proof.md")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from unicorn_assets.errors import TransferError
 from unicorn_assets.lake.embedding_files import Embeddings, kind_of
-from unicorn_assets.lake.files import explained, publish, sha256, temporary
+from unicorn_assets.lake.files import sha256, whole
 from unicorn_assets.release.images import fitted_transfer
 from unicorn_assets.transfer.carrying import CarriedOver, carry, same_dimension
 from unicorn_assets.transfer.choices import USE_IMAGES
@@ -142,13 +142,8 @@ def _kept(found: FittedTransfer, path: Path, sources: dict[str, Path]) -> Fitted
     named = FittedTransfer(
         found.method, found.sample, {what: sha256(one) for what, one in sources.items()}, found.images
     )
-    draft = temporary(path)
-    try:
+    with whole(path) as draft:
         named.save(draft)
-        with explained(path):
-            publish(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
     return named
 
 

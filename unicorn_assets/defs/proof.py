@@ -75,7 +75,7 @@ def assets() -> list[dg.AssetsDefinition]:
                 allow_retries=False,
             )
         folder = plan.folder / plan.size
-        text = report.write(plan, results, folder)
+        text = report.write(plan, results, experiment.gaps(plan), folder)
         yield dg.MaterializeResult(
             metadata={
                 "table": dg.MetadataValue.md(text),

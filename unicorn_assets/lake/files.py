@@ -65,8 +65,9 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a small text file so that it is there whole or not at all.
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A draft that takes the name of `path` when the block is through, and is removed when it fails.
 
     Raises:
         LakeError: it cannot be written.
@@ -75,11 +76,21 @@ def write_whole(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = temporary(path)
         try:
-            draft.write_text(text, encoding="utf-8")
+            yield draft
             publish(draft, path)
         finally:
             draft.unlink(missing_ok=True)
         sync_folder(path.parent)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a small text file so that it is there whole or not at all.
+
+    Raises:
+        LakeError: it cannot be written.
+    """
+    with whole(path) as draft:
+        draft.write_text(text, encoding="utf-8")
 
 
 def sha256(path: Path) -> str:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from unicorn_assets.proof import reader as readers
 from unicorn_assets.proof import wording
+from unicorn_assets.proof.lessons import Lesson
 from unicorn_assets.proof.reader import Reader, Words
-from unicorn_assets.proof.rows import Lesson
 from unicorn_assets.proof.scenes import PLACES, Scenes
 from unicorn_assets.proof.sizes import Size
 from unicorn_assets.proof.world import Vectors, World

@@ -14,35 +14,11 @@ from typing import Any
 from unicorn_assets.engines.vllm.guard import PR_SET_PDEATHSIG, prctl
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.locks import locked
+from unicorn_assets.proof.rows import ROWS
 from unicorn_assets.proof.sizes import SIZES, Size
 
 VERSION = 2
 """Bumped by hand when any row would come out otherwise; results of another version are not used."""
-
-NAMES = (
-    "blind",
-    "none",
-    "mean_shift",
-    "c3",
-    "realign",
-    "aniso",
-    "matched",
-    "paired",
-    "text_on_text",
-    "images",
-    "realign_other",
-    "matched_other",
-    "far_none",
-    "far_mean_shift",
-    "far_realign",
-    "far_matched",
-    "far_paired",
-    "raw_seeds",
-    "instruction_0",
-    "instruction_25",
-    "instruction_50",
-)
-"""Of the rows, which stand in `rows.ROWS` with what they are; that module is loaded where it is used, for torch."""
 
 Progress = Callable[[str], None]
 
@@ -65,7 +41,7 @@ class Plan:
     seeds: int
     readers: int
     jobs: int
-    rows: Sequence[str] = NAMES
+    rows: Sequence[str] = tuple(ROWS)
 
     def world(self, seed: int) -> Path:
         """Folder of a world."""
@@ -100,6 +76,12 @@ def results(plan: Plan) -> list[dict[str, Any]]:
     return [one for seed in range(plan.seeds) for one in _finished(plan, seed)]
 
 
+def gaps(plan: Plan) -> list[dict[str, float]]:
+    """The gap of each world that is finished, as `World.gap` measures it."""
+    found = (_read(_gap_path(plan, seed), SIZES[plan.size]) for seed in range(plan.seeds))
+    return [one["gap"] for one in found if one is not None]
+
+
 def world(plan: Plan, seed: int, progress: Progress | None = None) -> list[dict[str, Any]]:
     """Does what is missing of one world and returns its results.
 
@@ -114,7 +96,7 @@ def world(plan: Plan, seed: int, progress: Progress | None = None) -> list[dict[
         for name in plan.rows
         if result(plan, name, seed, reader) is None
     ]
-    if wanted:
+    if wanted or _read(_gap_path(plan, seed), SIZES[plan.size]) is None:
         _examine(plan, seed, wanted, progress or (lambda text: print(f"seed {seed}: {text}", file=sys.stderr)))
     return _finished(plan, seed)
 
@@ -126,11 +108,15 @@ def _finished(plan: Plan, seed: int) -> list[dict[str, Any]]:
 
 def result(plan: Plan, name: str, seed: int, reader: int) -> dict[str, Any] | None:
     """A finished row, or None: not there, cut short, of another size or version."""
+    return _read(_path(plan, name, seed, reader), SIZES[plan.size])
+
+
+def _read(path: Path, size: Size) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads(_path(plan, name, seed, reader).read_text())
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if found.get("made_by") == _made_by(SIZES[plan.size]) else None
+    return found if found.get("made_by") == _made_by(size) else None
 
 
 def _made_by(size: Size) -> dict[str, Any]:
@@ -141,16 +127,22 @@ def _path(plan: Plan, name: str, seed: int, reader: int) -> Path:
     return plan.world(seed) / "rows" / f"{name}-{reader}.json"
 
 
+def _gap_path(plan: Plan, seed: int) -> Path:
+    return plan.world(seed) / "gap.json"
+
+
 def _examine(plan: Plan, seed: int, wanted: Sequence[tuple[str, int]], tell: Progress) -> None:
     from unicorn_assets.proof.examination import examine, one_thread
-    from unicorn_assets.proof.rows import ROWS
+    from unicorn_assets.proof.lessons import LESSONS
     from unicorn_assets.proof.world import LOCK, World
 
     here = World(plan.world(seed), seed, SIZES[plan.size], tell, _made_by(SIZES[plan.size]))
     with one_thread(), locked(here.folder / LOCK, what=f"The world {here.folder}", wait_seconds=0):
         here.prepare()
+        gap = {"gap": here.gap(), "made_by": _made_by(here.size)}
+        write_whole(_gap_path(plan, seed), json.dumps(gap, indent=1))
         for number, (name, reader) in enumerate(wanted, start=1):
-            found = examine(here, ROWS[name].teach(here), reader)
+            found = examine(here, LESSONS[name](here), reader)
             content = {"row": name, "seed": seed, "reader": reader, **found.figures(), "made_by": _made_by(here.size)}
             write_whole(_path(plan, name, seed, reader), json.dumps(content, indent=1))
             places, exact = found.score.places, found.score.exact

@@ -58,7 +58,7 @@ class Words:
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Single turns with an embedding each: a dialog's turns are taught one by one, which takes a fifth of the time.
+    """Single turns with an embedding each: a dialog's turns are taught one by one, since long sequences take long.
 
     Args:
         tokens: token numbers of each turn.
@@ -129,7 +129,7 @@ class Reader(nn.Module):
     def used_to(self, vectors: Vectors) -> None:
         """Lets the projector see embeddings (n, dimension) from their mean on, in units of their spread.
 
-        Most of an embedding is what all of its kind share; unscaled, a reader needs three times as long.
+        Most of an embedding is what all of its kind share, which would leave little to tell them apart by.
         """
         self.centre = torch.from_numpy(vectors.mean(axis=0))
         self.spread = torch.from_numpy(vectors.std(axis=0).mean(keepdims=True) + 1e-6)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from unicorn_assets.lake.files import publish, temporary, write_whole
+from unicorn_assets.lake.files import whole, write_whole
 from unicorn_assets.proof.experiment import Plan
 from unicorn_assets.proof.sizes import SIZES
 from unicorn_assets.proof.table import Scores, findings, plot, table
@@ -19,8 +19,14 @@ how much of the distance from no alignment to the ceiling a row goes. Means over
 """
 
 
-def write(plan: Plan, results: Sequence[Mapping[str, Any]], folder: Path) -> str:
+def write(plan: Plan, results: Sequence[Mapping[str, Any]], gaps: Sequence[Mapping[str, float]], folder: Path) -> str:
     """Writes TABLE and PLOT to a folder and returns the table's text.
+
+    Args:
+        plan: what was compared.
+        results: as `experiment.results` returns them.
+        gaps: as `experiment.gaps` returns them.
+        folder: where both go.
 
     Raises:
         LakeError: a file cannot be written.
@@ -30,7 +36,7 @@ def write(plan: Plan, results: Sequence[Mapping[str, Any]], folder: Path) -> str
     size = SIZES[plan.size]
     lines = [
         _MEASURES,
-        *(f"- {one}" for one in findings(scores)),
+        *(f"- {one}" for one in findings(scores, gaps)),
         "",
         table(scores),
         "",
@@ -44,7 +50,6 @@ def write(plan: Plan, results: Sequence[Mapping[str, Any]], folder: Path) -> str
     ]
     text = "\n".join(lines)
     write_whole(folder / TABLE, text)
-    draft = temporary(folder / PLOT)
-    draft.write_bytes(plot(scores))
-    publish(draft, folder / PLOT)
+    with whole(folder / PLOT) as draft:
+        draft.write_bytes(plot(scores))
     return text

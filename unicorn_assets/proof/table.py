@@ -7,19 +7,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from unicorn_assets.proof.rows import ROWS
+from unicorn_assets.proof.rows import GROUPS, ROWS
 
 BLIND, FLOOR, CEILING, PAIRED, TEXT = "blind", "none", "images", "paired", "text_on_text"
 OURS, PEER = "matched", "realign"
-
-GROUPS = {
-    "frame": "The frame",
-    "method": "Methods without pairs",
-    "other mix": "A reference with another mix of scenes",
-    "far": "A far gap: images turned, so that a shift explains about 0.11 of the gap's energy as for LLM2CLIP",
-    "ablation": "Ablations, all carried over by `matched`",
-}
-"""Headings of the groups of rows, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +93,20 @@ def table(scores: Scores) -> str:
     return "\n".join(lines).strip()
 
 
-def findings(scores: Scores) -> list[str]:
-    """What the issue of the proof asks, answered by the figures; one sentence each."""
+def findings(scores: Scores, gaps: Sequence[Mapping[str, float]] = ()) -> list[str]:
+    """What the proof is asked, answered by the figures; one sentence each.
+
+    Args:
+        scores: all results.
+        gaps: the gap of each world, `World.gap`.
+    """
     said = []
+    if gaps:
+        mean = {name: statistics.fmean(one[name] for one in gaps) for name in gaps[0]}
+        said.append(
+            f"The gap: centroids {mean['centroid_distance']:.2f} apart, cosine of a pair {mean['paired_cosine']:.2f}; "
+            f"a shift explains {mean['shift_share']:.2f} of its energy, {mean['shift_share_far']:.2f} of the far gap's."
+        )
     text, ceiling = (scores.of(name, "exact") for name in (TEXT, CEILING))
     if text and ceiling:
         said.append(f"The world: text on text {text.mean:.3f} exact, the ceiling {ceiling.mean:.3f}.")

@@ -21,12 +21,12 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
-from unicorn_assets.lake.files import temporary, write_whole
+from unicorn_assets.lake.files import clear_leftovers, whole, write_whole
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import VectorWriter, read_vectors
 from unicorn_assets.proof import towers, wording
-from unicorn_assets.proof.far import FarGap
+from unicorn_assets.proof.far import FarGap, shift_share
 from unicorn_assets.proof.scenes import OTHER, USUAL, Mix, Scenes, draw, render
 from unicorn_assets.proof.sizes import Size
 from unicorn_assets.proof.towers import DIMENSION, Towers
@@ -113,9 +113,8 @@ class World:
             for step, steps in towers.train(found, self.seed, self.size.pairs_an_epoch, self.size.tower_epochs):
                 if step % 100 == 0 or step == steps:
                     self._progress(f"towers: step {step} of {steps}")
-            draft = temporary(path)
-            found.save(draft)
-            draft.replace(path)
+            with whole(path) as draft:
+                found.save(draft)
         return Towers.load(path)
 
     def drawn(self, stream: int, count: int, mix: Mix = USUAL) -> Set:
@@ -149,6 +148,16 @@ class World:
         """A gap that a shift explains little of."""
         return FarGap.drawn(np.random.default_rng((self.seed, _FAR)), self.pairs.texts, self.pairs.images)
 
+    def gap(self) -> dict[str, float]:
+        """The gap between pairs of the world: distance of the centroids, mean cosine, and what a shift explains."""
+        texts, images = self.pairs.texts, self.pairs.images
+        return {
+            "centroid_distance": float(np.linalg.norm(images.mean(axis=0) - texts.mean(axis=0))),
+            "paired_cosine": float((images * texts).sum(axis=1).mean()),
+            "shift_share": shift_share(texts, images),
+            "shift_share_far": shift_share(texts, self.far.apply(images)),
+        }
+
     @cached_property
     def texts(self) -> tuple[Path, Vectors]:
         """The lake's file of the captions' embeddings, and these."""
@@ -180,7 +189,7 @@ class World:
         )
 
     def _clear_older(self) -> None:
-        """Removes a world that other code or another size made, but for the lock that is held on it."""
+        """Removes a world of another kind, but for the lock that is held on it, and what killed processes left."""
         stamp = self.folder / "world.json"
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != self._made_by:
             for one in self.folder.iterdir():
@@ -189,16 +198,15 @@ class World:
                 elif one.name != LOCK:
                     one.unlink()
             write_whole(stamp, self._made_by)
+        clear_leftovers(self.folder, "*")
 
     def _refer(self, mix: Mix, stream: int) -> None:
         path = self.reference(mix)
         if path.exists():
             return
         found = self.drawn(stream, self.size.reference, mix).images
-        draft = temporary(path)
-        with VectorWriter(draft, DIMENSION) as writer:
+        with whole(path) as draft, VectorWriter(draft, DIMENSION) as writer:
             writer.write([f"{number:06d}" for number in range(len(found))], found)
-        draft.replace(path)
 
     def _run_pipeline(self) -> None:
         """Seeds to release, by the stages that every recipe runs through."""

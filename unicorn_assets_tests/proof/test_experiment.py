@@ -15,7 +15,8 @@ from unicorn_assets.lake.locks import locked
 from unicorn_assets.lake.vectors import read_vectors
 from unicorn_assets.proof import experiment
 from unicorn_assets.proof.experiment import Plan
-from unicorn_assets.proof.rows import ROWS, said_of
+from unicorn_assets.proof.lessons import LESSONS, said_of
+from unicorn_assets.proof.rows import ROWS
 from unicorn_assets.proof.sizes import SIZES
 from unicorn_assets.proof.world import World
 from unicorn_assets.transfer.fitted import FittedTransfer
@@ -30,22 +31,29 @@ def tiny(folder, rows=FEW, **options):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A tiny world with every row done."""
-    plan = tiny(tmp_path_factory.mktemp("proof"), experiment.NAMES)
+    plan = tiny(tmp_path_factory.mktemp("proof"), tuple(ROWS))
     said = []
     return plan, experiment.run(plan, said.append), said
 
 
-def test_the_names_are_those_of_the_rows():
-    assert list(ROWS) == list(experiment.NAMES)
+def test_every_row_has_its_lesson():
+    assert list(LESSONS) == list(ROWS)
 
 
 def test_every_row_of_a_tiny_world_gives_a_result(finished):
     _, results, said = finished
-    assert [one["row"] for one in results] == list(experiment.NAMES)
+    assert [one["row"] for one in results] == list(ROWS)
     for one in results:
         assert all(0 <= value <= 1 for value in one["score"].values())
         assert (one["described"] is not None) == (one["row"] == "instruction_0")
     assert any(line.startswith(f"{len(ROWS)} of {len(ROWS)}") for line in said)
+
+
+def test_the_gap_of_a_world_is_measured(finished):
+    plan, _, _ = finished
+    [gap] = experiment.gaps(plan)
+    assert 0 < gap["shift_share_far"] < gap["shift_share"] < 1
+    assert gap["centroid_distance"] > 0.05
 
 
 def test_nothing_is_done_twice(finished):

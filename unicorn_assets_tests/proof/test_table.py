@@ -82,7 +82,9 @@ def test_a_description_has_a_line_of_its_own():
 
 
 def test_table_and_plot_are_written(tmp_path):
-    text = write(Plan(tmp_path, "tiny", 2, 2, 1), RESULTS, tmp_path)
+    gap = {"centroid_distance": 0.5, "paired_cosine": 0.75, "shift_share": 0.8, "shift_share_far": 0.1}
+    text = write(Plan(tmp_path, "tiny", 2, 2, 1), RESULTS, [gap, gap | {"shift_share": 0.9}], tmp_path)
+    assert "a shift explains 0.85 of its energy, 0.10 of the far gap's" in text
     assert (tmp_path / TABLE).read_text() == text
     assert "unicorn proof --size tiny --seeds 2 --readers 2" in text
     assert (tmp_path / PLOT).read_bytes().startswith(b"\x89PNG")
