@@ -1,5 +1,7 @@
 """The sensor as Dagster sees it, and what its page says."""
 
+from datetime import timedelta
+
 import dagster as dg
 import pytest
 
@@ -9,6 +11,7 @@ from unicorn_assets.defs.alerts import in_words
 from unicorn_assets.defs.build import build
 from unicorn_assets.defs.history import Found
 from unicorn_assets.errors import RecipeError
+from unicorn_assets.execution import runs, tags
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.settings import update
 from unicorn_assets_tests.alerts.making import HOOK, WEBHOOK, alert, record
@@ -53,6 +56,28 @@ def test_its_page_says_what_it_did_and_what_waits(home, context, monkeypatch):
         )
         assert alerts.look(context, home).startswith("nothing new; 3 wait for route later")
         assert len(hook.requests) == 1
+
+
+def test_each_look_asks_once_more_for_an_overdue_retry(home, context, monkeypatch):
+    dagster = context.instance
+    run = dagster.create_run_for_job(overdue, tags={"dagster/max_retries": "3"})
+    dagster.report_run_failed(run)
+    assert dagster.get_run_by_id(run.run_id).tags[tags.WILL_RETRY] == "true"
+    alerts.look(context, home)
+    assert failures(dagster, run) == 1  # it may still come by itself
+    monkeypatch.setattr(runs.remind, "__defaults__", (timedelta(0),))
+    alerts.look(context, home)
+    alerts.look(context, home)
+    assert failures(dagster, run) == 2
+
+
+def failures(dagster, run):
+    return len(dagster.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records)
+
+
+@dg.job
+def overdue():
+    """Has no steps: only its runs' ends matter."""
 
 
 def test_two_servers_do_not_send_at_once(home, context):
