@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.errors import RecipeError
-from unicorn_assets.section import Count, Section, named
+from unicorn_assets.section import Count, Section, explain, flatten, named
 
 SHIPPED = Path(__file__).parent / "recipes"
 CHECKOUT = Path(__file__).parent.parent
@@ -284,44 +284,11 @@ def dump(recipe: Recipe) -> str:
     return tomli_w.dumps(recipe.model_dump(exclude_none=True))
 
 
-_PLAINLY = {
-    "extra_forbidden": "there is no such key",
-    "missing": "this key is missing",
-    "tuple_type": "must be a list, its entries under double brackets like [[seeds.sources]]",
-    "model_type": "must be a table of keys",
-}
-
-
-def explain(error: ValidationError) -> str:
-    """One line a wrong key: its dotted name, what is wrong, and what was given."""
-    lines = []
-    for problem in error.errors(include_url=False):
-        key = ".".join(str(part) for part in problem["loc"]) or "recipe"
-        wrong = _PLAINLY.get(problem["type"], problem["msg"].removeprefix("Value error, "))
-        given = "" if isinstance(problem["input"], dict) or wrong in _PLAINLY.values() else repr(problem["input"])[:80]
-        lines.append(f"  {key}: {wrong}" + (f" (given: {given})" if given else ""))
-    return "\n".join(lines)
-
-
 def differences(old: Recipe, new: Recipe) -> list[str]:
     """One line a key that differs, as `key: old -> new`."""
     before, after = flatten(old.model_dump()), flatten(new.model_dump())
     changed = [key for key in sorted(before.keys() | after.keys()) if before.get(key) != after.get(key)]
     return [f"{key}: {before.get(key)!r} -> {after.get(key)!r}" for key in changed]
-
-
-def flatten(table: Any, prefix: str = "") -> dict[str, Any]:
-    """A nested table as one of dotted keys."""
-    if isinstance(table, dict):
-        pairs = [(str(key), value) for key, value in table.items()]
-    elif isinstance(table, list | tuple):
-        pairs = [(str(position), value) for position, value in enumerate(table)]
-    else:
-        return {prefix: table}
-    flat: dict[str, Any] = {}
-    for key, value in pairs:
-        flat |= flatten(value, f"{prefix}.{key}" if prefix else key)
-    return flat
 
 
 def _read(path: Path) -> str:

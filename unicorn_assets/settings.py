@@ -13,8 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 from unicorn_assets.errors import RecipeError
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.sidecar import Severity
-from unicorn_assets.recipe import explain
-from unicorn_assets.section import Section
+from unicorn_assets.section import Section, explain
 
 FILE = "settings.toml"
 

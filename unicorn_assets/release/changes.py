@@ -15,10 +15,10 @@ import duckdb
 from pydantic import ValidationError
 
 from unicorn_assets.errors import LakeError
-from unicorn_assets.recipe import flatten
 from unicorn_assets.release.inputs import Inputs
 from unicorn_assets.release.manifest import FILE, Changes, Manifest, Reason, TableChanges
 from unicorn_assets.release.tables import EMBEDDINGS, SOURCES
+from unicorn_assets.section import flatten
 
 SHOWN = 3
 """Ids that are named for each reason, the first in their order."""

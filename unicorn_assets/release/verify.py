@@ -1,51 +1,18 @@
-"""Whether a release is what its manifest says: hashes, counts, joins, norms and splits, on any machine, streamed.
+"""Whether a release is what its manifest says, on any machine: its files, its counts, its content.
 
-Every fault is named with its file and row; the first of a kind in a file in full, the others counted. Pickles are known
-by their hash alone: they are never read.
+Pickles are known by their hash alone: they are never read.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
-
-from unicorn_assets.errors import LakeError
-from unicorn_assets.identity import ID_LENGTH, shard_name, shard_number
-from unicorn_assets.lake.halves import Halves
-from unicorn_assets.lake.vectors import UNIT_TOLERANCE, vector_batches
-from unicorn_assets.release import copies, rows, tables
-from unicorn_assets.release.copies import MismatchError
+from unicorn_assets.release import rows, tables
+from unicorn_assets.release.content import Content
+from unicorn_assets.release.faults import COPY, Fault
 from unicorn_assets.release.manifest import FILE, Manifest
 from unicorn_assets.release.publish import wrong_files
-from unicorn_assets.release.rows import Chunks
-from unicorn_assets.release.splits import split_of
 from unicorn_assets.release.tables import EMBEDDINGS
-
-COPY = "copy that file again from where the release came from; if it is wrong there too, release again."
-AGAIN = "if the file's hash is right the release was made wrong: release again; else copy the file again."
-
-_ID = f"^[0-9a-f]{{{ID_LENGTH}}}$"
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Something wrong with a release.
-
-    Args:
-        what: what is wrong, naming the file and, where there is one, the row.
-        cure: how to mend it.
-    """
-
-    what: str
-    cure: str
 
 
 class Progress(Protocol):
@@ -74,7 +41,7 @@ def verify(folder: Path, progress: Progress = silent) -> Iterator[Fault]:
         yield Fault(f"{wrong}.", COPY)
     yield from _strangers(folder, facts)
     yield from _sums(folder, facts)
-    yield from _Content(folder, facts).faults(progress)
+    yield from Content(folder, facts).faults(progress)
 
 
 def _strangers(folder: Path, facts: Manifest) -> Iterator[Fault]:
@@ -98,215 +65,3 @@ def _sums(folder: Path, facts: Manifest) -> Iterator[Fault]:
         if counted != facts.rows(name):
             what = f"{path} counts {counted:,} rows of {name} by licence, {facts.rows(name):,} by shard."
             yield Fault(what, COPY)
-
-
-class _Tally:
-    """Faults of one file: the first of each kind in full, the others counted."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, str] = {}
-        self._counts: Counter[str] = Counter()
-
-    def add(self, kind: str, what: str, rows: int = 1) -> None:
-        self._first.setdefault(kind, what)
-        self._counts[kind] += rows
-
-    def faults(self) -> Iterator[Fault]:
-        for kind, what in self._first.items():
-            more = self._counts[kind] - 1
-            yield Fault(what + (f" (and {more:,} more such rows)" if more else "") + ".", AGAIN)
-
-
-@dataclass
-class _Shard:
-    """The vectors of one shard.
-
-    Args:
-        name: the shard.
-        ids: (vectors,) of `S20`.
-        chunks: the vectors.
-        used: (vectors,) whether some table has the sample.
-        captions: (vectors,) hash of the caption that a table gives the sample, 0 where none does yet.
-    """
-
-    name: str
-    ids: NDArray[np.bytes_]
-    chunks: Chunks
-    used: NDArray[np.bool_]
-    captions: NDArray[np.int64]
-
-
-class _Content:
-    """Looks through the data files of a release, a shard at a time and a batch of its rows at a time."""
-
-    def __init__(self, folder: Path, facts: Manifest) -> None:
-        self._folder, self._facts = folder, facts
-        self._shards = int(facts.recipe["shards"])
-        self._unit = bool(facts.recipe["alignment"]["renormalise"])
-        self._dimension = int(facts.made_by.encoder["dimension"])
-        self._tables = [name for name in facts.tables if name != EMBEDDINGS]
-
-    def faults(self, progress: Progress) -> Iterator[Fault]:
-        names = list(self._facts.tables[EMBEDDINGS].shards)
-        with ExitStack() as stack:
-            others = {table: copies.opened(self._folder, table, self._facts.formats, stack) for table in self._tables}
-            for done, name in enumerate(names, start=1):
-                yield from self._shard(name, others)
-                progress("shards", done, len(names))
-            for standing in others.values():
-                for copy in standing:
-                    yield from _asked(copy.end, standing, copy)
-
-    def _shard(self, name: str, others: dict[str, list[copies.Copy]]) -> Iterator[Fault]:
-        path = self._folder / EMBEDDINGS / f"{name}.arrow"
-        try:
-            shard, found = self._vectors(path, name)
-        except LakeError as error:
-            yield Fault(error.what, COPY)
-            for standing in others.values():
-                standing.clear()  # they would be out of step from here on
-            return
-        yield from found
-        for table in self._tables:
-            yield from self._table(table, shard, others[table])
-        unused = np.flatnonzero(~shard.used)
-        if unused.size:
-            tally = _Tally()
-            what = f"{path}, row {unused[0]} (id {_text(shard.ids[unused[0]])}): no table has a row of that id"
-            tally.add("unused", what, len(unused))
-            yield from tally.faults()
-
-    def _vectors(self, path: Path, name: str) -> tuple[_Shard, list[Fault]]:
-        """A shard's vectors, and what is wrong with them.
-
-        Raises:
-            LakeError: the file cannot be read, or its vectors have another length.
-        """
-        tally, first = _Tally(), 0
-        parts: list[NDArray[np.bytes_]] = []
-        chunks = Chunks(path)
-        if chunks.dimension != self._dimension:
-            raise LakeError(f"{path} has vectors of {chunks.dimension} numbers instead of {self._dimension}.", COPY)
-        for ids, vectors in vector_batches(path):
-            parts.append(self._ids(tally, path, name, first, ids, parts[-1] if parts else None))
-            self._norms(tally, path, first, parts[-1], vectors)
-            first += len(ids)
-        self._counted(tally, path, EMBEDDINGS, name, first)
-        known = np.concatenate([np.empty(0, f"S{ID_LENGTH}"), *parts])
-        shard = _Shard(name, known, chunks, np.zeros(first, bool), np.zeros(first, np.int64))
-        return shard, list(tally.faults())
-
-    def _norms(self, tally: _Tally, path: Path, first: int, ids: NDArray[np.bytes_], vectors: Halves) -> None:
-        with np.errstate(invalid="ignore"):
-            norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
-        for row in np.flatnonzero(~np.isfinite(norms)):
-            tally.add("finite", f"{path}, row {first + row} (id {_text(ids[row])}): the vector is not finite")
-        if self._unit:
-            for row in np.flatnonzero(np.abs(norms - 1) > UNIT_TOLERANCE):
-                what = f"the vector has the length {norms[row]:.4f} instead of 1"
-                tally.add("norm", f"{path}, row {first + row} (id {_text(ids[row])}): {what}")
-
-    def _ids(
-        self, tally: _Tally, path: Path, shard: str, first: int, ids: Any, before: NDArray[np.bytes_] | None
-    ) -> NDArray[np.bytes_]:
-        """The ids as an array of `S20`, what is no id as nothing; adds what is wrong with them."""
-        good = pc.fill_null(pc.match_substring_regex(ids, _ID), False).to_numpy(zero_copy_only=False)
-        names = ids.to_pylist()
-        for row in np.flatnonzero(~good):
-            tally.add("id", f"{path}, row {first + row}: {names[row]!r} is no id")
-        found = np.array([name if right else "" for name, right in zip(names, good, strict=True)], f"S{ID_LENGTH}")
-        last = before[-1:] if before is not None else np.array([b""], f"S{ID_LENGTH}")
-        for row in np.flatnonzero(good & (found <= np.concatenate([last, found[:-1]]))):
-            what = "it comes again, or not in the order of the ids"
-            tally.add("order", f"{path}, row {first + row} (id {names[row]}): {what}")
-        for row in np.flatnonzero(good):
-            home = shard_name(shard_number(names[row], self._shards))
-            if home != shard:
-                tally.add("shard", f"{path}, row {first + row} (id {names[row]}): it belongs to {home}")
-        return found
-
-    def _counted(self, tally: _Tally, path: Path, table: str, shard: str, rows: int) -> None:
-        expected = self._facts.tables[table].shards.get(shard)
-        if rows != expected:
-            tally.add("count", f"{path} has {rows:,} rows; {FILE} says {expected:,}")
-
-    def _table(self, table: str, shard: _Shard, others: list[copies.Copy]) -> Iterator[Fault]:
-        path = self._folder / table / f"{shard.name}.parquet"
-        columns = tables.COLUMNS[table.rpartition("/")[2]].append(
-            pa.field("image_embedding", pa.list_(pa.float16(), self._dimension))
-        )
-        tally, first = _Tally(), 0
-        before: NDArray[np.bytes_] | None = None
-        try:
-            for copy in list(others):
-                yield from _asked(partial(copy.begin, shard.name), others, copy)
-            for batch in tables.batches(path, columns):
-                part = self._rows(tally, path, table, shard, first, batch, before)
-                before = part.ids if len(part.ids) else before
-                for copy in list(others):
-                    yield from _asked(partial(copy.compare, part), others, copy)
-                first += len(part.ids)
-            for copy in list(others):
-                yield from _asked(copy.finish, others, copy)
-        except (LakeError, OSError, ValueError, pa.ArrowException) as error:
-            yield from tally.faults()
-            yield Fault(error.what if isinstance(error, LakeError) else f"{path} cannot be read: {error}.", COPY)
-            others.clear()  # they would be out of step from here on
-            return
-        self._counted(tally, path, table, shard.name, first)
-        yield from tally.faults()
-
-    def _rows(
-        self,
-        tally: _Tally,
-        path: Path,
-        table: str,
-        shard: _Shard,
-        first: int,
-        batch: pa.RecordBatch,
-        before: NDArray[np.bytes_] | None,
-    ) -> copies.Part:
-        """Joins some rows to their vectors; adds what is wrong with them.
-
-        Raises:
-            LakeError: a row has nothing in one of its columns.
-        """
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if column.null_count:
-                row = first + column.is_null().to_pylist().index(True)
-                raise LakeError(f"{path}, row {row}: it has no {name}.", COPY)
-        ids = self._ids(tally, path, shard.name, first, batch.column("id"), before)
-        flat = batch.column("image_embedding").flatten()
-        vectors = flat.to_numpy(zero_copy_only=False).reshape(-1, self._dimension)
-        records = batch.drop_columns("image_embedding").to_pylist()
-        places = np.searchsorted(shard.ids, ids)
-        side = table.rpartition("/")[0] or "train"
-        for row, (place, sample) in enumerate(zip(places.tolist(), ids, strict=True)):
-            where = f"{path}, row {first + row} (id {_text(sample)})"
-            if place == len(shard.ids) or shard.ids[place] != sample:
-                tally.add("join", f"{where}: {EMBEDDINGS}/{shard.name}.arrow has no vector of that id")
-                continue
-            shard.used[place] = True
-            if not np.array_equal(shard.chunks[place], vectors[row]):
-                tally.add("vector", f"{where}: its vector is not the one in {EMBEDDINGS}/{shard.name}.arrow")
-            said = hash(records[row]["caption"])
-            if shard.captions[place] not in (0, said):
-                tally.add("caption", f"{where}: another table gives that id another caption")
-            shard.captions[place] = said
-            drawn = split_of(_text(sample), self._facts.validation)
-            if drawn != side:
-                tally.add("split", f"{where}: its seed is drawn for {drawn}, and it stands in {side}")
-        return copies.Part(first, ids, records, vectors, places)
-
-
-def _asked(look: Callable[[], None], standing: list[copies.Copy], copy: copies.Copy) -> Iterator[Fault]:
-    """What a copy of the rows has to say; after its first fault it is out of step and not asked again."""
-    try:
-        look()
-    except MismatchError as wrong:
-        yield Fault(str(wrong), AGAIN)
-        standing.remove(copy)
-
-
-def _text(sample: bytes) -> str:
-    return bytes(sample).decode()

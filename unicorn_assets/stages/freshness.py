@@ -8,7 +8,7 @@ from unicorn_assets.errors import ImageError, SeedError
 from unicorn_assets.lake.fingerprint import fingerprint
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
-from unicorn_assets.recipe import flatten
+from unicorn_assets.section import flatten
 from unicorn_assets.stages.base import Stage
 from unicorn_assets.stages.runner import named, standing
 from unicorn_assets.stages.tools import Tools

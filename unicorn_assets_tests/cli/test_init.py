@@ -6,7 +6,7 @@ from pathlib import Path
 
 from unicorn_assets import recipe as recipes
 from unicorn_assets.cli.init import commented
-from unicorn_assets.recipe import flatten
+from unicorn_assets.section import flatten
 
 
 def test_every_key_that_is_commented_out_is_at_its_default(tmp_path):

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from unicorn_assets.errors import SeedError
 from unicorn_assets.identity import row_seed, sample_id
-from unicorn_assets.recipe import Source, explain
+from unicorn_assets.recipe import Source
+from unicorn_assets.section import explain
 from unicorn_assets.synthesis.seeds.files import lines
 from unicorn_assets.synthesis.seeds.rows import MAX_ROW_BYTES, Row, SetAside, excerpt
 
