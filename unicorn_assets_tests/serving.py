@@ -149,7 +149,7 @@ class Served:
         return self.log.read_text(errors="replace")[-8000:]
 
     def stop(self, timeout: float = 60) -> None:
-        """Interrupts what was started, as Ctrl-C does; then kills what is left after that time."""
+        """Interrupts what was started, as Ctrl-C does; then kills what is left, and returns when nothing is."""
         for process in self.started:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT)
@@ -160,9 +160,12 @@ class Served:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for pid in self.processes():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        while left := self.processes():  # a killed one goes when its memory is given back
+            for pid in left:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+            assert time.monotonic() < deadline + timeout, left
 
 
 def _commands() -> Iterator[tuple[int, list[str]]]:

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from unicorn_assets.errors import TransferError
 from unicorn_assets.lake.embedding_files import Embeddings, kind_of
 from unicorn_assets.lake.files import sha256, whole
-from unicorn_assets.release.images import fitted_transfer
+from unicorn_assets.release.images import fitted_transfer, transfer_file
 from unicorn_assets.transfer.carrying import CarriedOver, carry, same_dimension
 from unicorn_assets.transfer.choices import USE_IMAGES
 from unicorn_assets.transfer.fitted import FittedTransfer
@@ -48,9 +48,14 @@ def transfer(
         UnicornError: an input or the output cannot be used; names file, row and cure.
     """
     kind_of(out)
-    for one in (text, images):
-        if one is not None and out.exists() and one.exists() and out.samefile(one):
-            raise TransferError(f"{out} is read and written at once.", "give --out another name.")
+    if keep is not None and fitted is not None and text is not None:
+        raise TransferError("--save-fit is given with --fit: nothing is fitted.", "leave one of them out.")
+    read = [one for one in (text, images, transfer_file(fitted) if fitted is not None else None) if one is not None]
+    for option, written in (("--out", out), ("--save-fit", keep)):
+        if written is not None and any(_same(written, one) for one in read):
+            raise TransferError(f"{written} is read and written at once.", f"give {option} another name.")
+    if keep is not None and (keep == out or _same(keep, out)):
+        raise TransferError(f"{out} is named by --out and by --save-fit.", "give one of them another name.")
     console = Console(highlight=False, soft_wrap=True)
     wanted = None if dtype is None else np.dtype(dtype)
     if text is not None:
@@ -62,6 +67,10 @@ def transfer(
             "No --text is given.", "name the texts' embeddings; or, for images at use time, --fit and --images."
         )
     console.print(str(out), markup=False)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _texts(

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from unicorn_assets.release.rows import read
+from unicorn_assets.release.manifest import read
 from unicorn_assets.release.verify import verify as faults
 
 SHOWN = 50
@@ -27,7 +27,7 @@ def verify(release: Path) -> int:
     found = 0
     with Progress(console=Console(stderr=True), transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("shards", total=None)
-        for fault in faults(release, lambda what, done, total: bar.update(task, completed=done, total=total)):
+        for fault in faults(release, lambda done, total: bar.update(task, completed=done, total=total)):
             found += 1
             if found <= SHOWN:
                 console.print(f"{fault.what}\n  To mend it: {fault.cure}", markup=False)

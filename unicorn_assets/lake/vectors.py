@@ -172,16 +172,6 @@ def dimension(path: Path) -> int:
     return _open(path)[0]
 
 
-def count(path: Path) -> int:
-    """Number of vectors in a file.
-
-    Raises:
-        LakeError: the file is missing, cut short, or no file of vectors.
-    """
-    _, reader = _open(path)
-    return sum(_batch(path, reader, number, 0).num_rows for number in range(reader.num_record_batches))
-
-
 def _open(path: Path) -> tuple[int, Any]:
     try:
         reader = pa.ipc.open_file(pa.memory_map(str(path)))

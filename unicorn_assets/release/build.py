@@ -107,7 +107,9 @@ def build(
         (draft / card.FILE).write_text(text, encoding="utf-8", newline="\n")
         facts = facts.model_copy(update={"files": _describe(draft)})
         old = None if before is None else changes.previous(before)
-        if before is not None and old is not None:
+        if old is not None and old.content_version() == facts.content_version() and old.whole() == old.seal:
+            facts = facts.model_copy(update={"changes": old.changes})  # the same release again keeps its history
+        elif before is not None and old is not None:
             facts = facts.model_copy(update={"changes": changes.since(before, old, draft, facts, inputs)})
         facts = facts.sealed()
         (draft / manifest.FILE).write_text(facts.dump(), encoding="utf-8", newline="\n")

@@ -74,7 +74,7 @@ def _summary(facts: Manifest) -> str:
         "Training data for vision-language models, made from text alone: dense captions and multi-turn conversations, "
         f"each with a vector that stands in for an image. {transfer_card.looked_at(facts.made_by.transfer)}",
         f"It holds {facts.rows('pretrain'):,} pretraining and {facts.rows('instruction'):,} instruction "
-        f"samples over {facts.tables['embeddings'].rows:,} vectors of {facts.made_by.encoder['dimension']} numbers.",
+        f"samples over {facts.tables['embeddings'].rows:,} vectors of {facts.dimension} numbers.",
         f"{covered.released:,} of {covered.expected:,} shards of the recipe are in it.",
     ]
     if covered.missing:

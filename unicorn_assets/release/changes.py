@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from pydantic import ValidationError
 
 from unicorn_assets.errors import LakeError
+from unicorn_assets.lake.files import sha256
 from unicorn_assets.release.inputs import Inputs
-from unicorn_assets.release.manifest import FILE, Changes, Manifest, Reason, TableChanges
+from unicorn_assets.release.manifest import Changes, Manifest, Reason, TableChanges, read
 from unicorn_assets.release.tables import EMBEDDINGS, SOURCES
 from unicorn_assets.section import flatten
 
@@ -34,8 +34,8 @@ UNKNOWN = "not known"
 def previous(folder: Path) -> Manifest | None:
     """The manifest of the release in `folder`, None if there is none or it is not one of this format."""
     try:
-        return Manifest.model_validate_json((folder / FILE).read_bytes())
-    except (OSError, ValidationError):
+        return read(folder)
+    except LakeError:
         return None
 
 
@@ -65,10 +65,12 @@ def since(before: Path, old: Manifest, draft: Path, new: Manifest, inputs: Input
     compared: dict[str, TableChanges] = {}
     with _database(draft) as connection:
         for table in sorted({*old.tables, *new.tables} - {EMBEDDINGS}):
-            try:
-                _compare(connection, _unequal(before, old, new, table), _unequal(draft, new, old, table))
-            except (duckdb.IOException, duckdb.InvalidInputException, duckdb.BinderException):
+            names = _unequal(old, new, table)
+            # By their hashes: what DuckDB makes of a damaged file may be an error of any kind, or other rows.
+            if any(not _as_released(before, name, old) for name in names):
                 return told.model_copy(update={"problem": DAMAGED})
+            files = [_plainly(before / name) for name in names]
+            _compare(connection, files, [_plainly(draft / name) for name in _unequal(new, old, table)])
             compared[table] = _changes(connection, table, draft, new, inputs)
     return told.model_copy(update={"tables": compared})
 
@@ -95,13 +97,22 @@ def _decided(facts: Manifest) -> dict[str, Any]:
     return flatten(parts)
 
 
-def _unequal(folder: Path, mine: Manifest, other: Manifest, table: str) -> list[str]:
-    """Paths of a table's files that are not equal, byte for byte, in the other release; a pattern's signs escaped."""
+def _unequal(mine: Manifest, other: Manifest, table: str) -> list[str]:
+    """Names of a table's files that are not equal, byte for byte, in the other release."""
     names = [f"{table}/{shard}.parquet" for shard in (mine.tables[table].shards if table in mine.tables else ())]
-    return [_plainly(folder / name) for name in names if mine.files.get(name) != other.files.get(name)]
+    return [name for name in names if mine.files.get(name) != other.files.get(name)]
+
+
+def _as_released(folder: Path, name: str, facts: Manifest) -> bool:
+    """Whether a file of a release is what its manifest says."""
+    try:
+        return name in facts.files and sha256(folder / name) == facts.files[name].sha256
+    except OSError:
+        return False
 
 
 def _plainly(path: Path) -> str:
+    """A path for DuckDB, the signs of a pattern escaped."""
     return re.sub(r"[*?[]", r"[\g<0>]", str(path))
 
 

@@ -54,21 +54,21 @@ class Content:
 
     def __init__(self, folder: Path, facts: Manifest) -> None:
         self._folder, self._facts = folder, facts
-        self._shards = int(facts.recipe["shards"])
-        self._unit = bool(facts.recipe["alignment"]["renormalise"])
-        self._dimension = int(facts.made_by.encoder["dimension"])
+        self._shards = facts.partitions
+        self._unit = facts.unit
+        self._dimension = facts.dimension
         self._tables = [name for name in facts.tables if name != EMBEDDINGS]
 
-    def faults(self, progress: Callable[[str, int, int], None]) -> Iterator[Fault]:
+    def faults(self, progress: Callable[[int, int], None]) -> Iterator[Fault]:
         """All that is wrong; `progress` is told how many of how many shards are looked through."""
         names = list(self._facts.tables[EMBEDDINGS].shards)
         with ExitStack() as stack:
             others = {table: copies.opened(self._folder, table, self._facts.formats, stack) for table in self._tables}
             for done, name in enumerate(names, start=1):
                 yield from self._shard(name, others)
-                progress("shards", done, len(names))
+                progress(done, len(names))
             for standing in others.values():
-                for copy in standing:
+                for copy in list(standing):
                     yield from _asked(copy.end, standing, copy)
 
     def _shard(self, name: str, others: dict[str, list[copies.Copy]]) -> Iterator[Fault]:
@@ -140,7 +140,7 @@ class Content:
         return found
 
     def _counted(self, tally: Tally, path: Path, table: str, shard: str, rows: int) -> None:
-        expected = self._facts.tables[table].shards.get(shard)
+        expected = self._facts.tables[table].shards.get(shard, 0)
         if rows != expected:
             tally.add("count", f"{path} has {rows:,} rows; {FILE} says {expected:,}")
 
@@ -219,6 +219,9 @@ def _asked(look: Callable[[], None], standing: list[copies.Copy], copy: copies.C
         look()
     except MismatchError as wrong:
         yield Fault(str(wrong), AGAIN)
+        standing.remove(copy)
+    except OSError as error:
+        yield Fault(f"{copy.path} cannot be read: {error.strerror}.", COPY)
         standing.remove(copy)
 
 

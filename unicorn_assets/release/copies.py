@@ -44,6 +44,9 @@ class Part:
 class Copy(Protocol):
     """The rows of one table in another format. Each method raises MismatchError where they differ."""
 
+    path: Path
+    """The file that is looked at."""
+
     def begin(self, shard: str) -> None:
         """The rows of that shard follow."""
 
@@ -86,7 +89,7 @@ class _Json:
     """A LLaVA file, one record a line, and its index."""
 
     def __init__(self, path: Path, index: Path | None, stack: ExitStack) -> None:
-        self._path, self._index_path = path, index
+        self.path, self._index_path = path, index
         self._file = stack.enter_context(path.open("rb"))
         self._head = self._file.readline()
         self._at, self._number, self._shard = len(self._head), 0, -1
@@ -109,7 +112,7 @@ class _Json:
                 found = None
             if self._head != b"[\n" or found != {key: expected[key] for key in llava.RECORD}:
                 raise MismatchError(
-                    f"{self._path}, record {self._number} is not row {row} (id {expected['id']}) of {self._name} in "
+                    f"{self.path}, record {self._number} is not row {row} (id {expected['id']}) of {self._name} in "
                     "the Parquet table."
                 )
             self._places.append((self._at, len(record)))
@@ -126,9 +129,8 @@ class _Json:
         except LakeError as error:
             raise MismatchError(error.what) from None
         except (OSError, ValueError, pa.ArrowException) as error:
-            raise MismatchError(
-                f"{self._index_path} cannot be read as Arrow ({str(error).splitlines()[:1]})."
-            ) from None
+            reason = (str(error).splitlines() or ["it is empty"])[0]
+            raise MismatchError(f"{self._index_path} cannot be read as Arrow ({reason}).") from None
         expected = {
             "id": np.concatenate([np.empty(0, found.ids.dtype), *self._ids]),
             "start": np.array([start for start, _ in self._places], np.uint64),
@@ -152,9 +154,7 @@ class _Json:
         rest = self._file.readline(), self._file.readline()
         whole = (self._head == b"[\n" and rest == (b"]\n", b"")) or (self._head == b"[]\n" and rest[0] == b"")
         if not whole:
-            raise MismatchError(
-                f"{self._path} does not end after its record {self._number - 1}, the last of the table."
-            )
+            raise MismatchError(f"{self.path} does not end after its record {self._number - 1}, the last of the table.")
 
 
 class _Tars:
@@ -171,12 +171,12 @@ class _Tars:
             self._tar = None
 
     def begin(self, shard: str) -> None:
-        self._path = self._folder / f"{shard}.tar"
-        if self._path.is_file():
+        self.path = self._folder / f"{shard}.tar"
+        if self.path.is_file():
             try:
-                self._tar = tarfile.open(self._path, "r:")  # noqa: SIM115 - closed by _close
+                self._tar = tarfile.open(self.path, "r:")  # noqa: SIM115 - closed by _close
             except tarfile.TarError as error:
-                raise MismatchError(f"{self._path} cannot be read as tar ({error}).") from None
+                raise MismatchError(f"{self.path} cannot be read as tar ({error}).") from None
 
     def compare(self, part: Part) -> None:
         for row, (record, vector) in enumerate(zip(part.records, part.vectors, strict=True), start=part.first):
@@ -188,7 +188,7 @@ class _Tars:
                 name = f"{record['id']}.{ending}"
                 if self._next() != (name, content):
                     raise MismatchError(
-                        f"{self._path}, member {name} of row {row} is missing or not what the table says."
+                        f"{self.path}, member {name} of row {row} is missing or not what the table says."
                     )
 
     def _next(self) -> tuple[str, bytes] | None:
@@ -208,7 +208,7 @@ class _Tars:
         surplus = self._next()
         self._close()
         if surplus is not None:
-            raise MismatchError(f"{self._path} goes on with {surplus[0]}, which the table does not have.")
+            raise MismatchError(f"{self.path} goes on with {surplus[0]}, which the table does not have.")
 
     def end(self) -> None:
         return

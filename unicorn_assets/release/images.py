@@ -9,6 +9,12 @@ FILE = "transfer.safetensors"
 """The fitted transfer in a release folder."""
 
 
+def transfer_file(source: Path | str) -> Path:
+    """The file of a release's transfer, or the file itself."""
+    path = Path(source)
+    return path / FILE if path.is_dir() else path
+
+
 def fitted_transfer(source: Path | str) -> FittedTransfer:
     """The fitted transfer of a release, or of a file that `unicorn transfer --save-fit` wrote.
 
@@ -18,8 +24,7 @@ def fitted_transfer(source: Path | str) -> FittedTransfer:
     Raises:
         LakeError: there is no such file, or it is damaged.
     """
-    path = Path(source)
-    return FittedTransfer.load(path / FILE if path.is_dir() else path)
+    return FittedTransfer.load(transfer_file(source))
 
 
 def carry_images(source: Path | str, images: Rows, reference: Rows | None = None) -> Carried:

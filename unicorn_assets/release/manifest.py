@@ -4,12 +4,16 @@ The version is a hash of all that the release holds. What changed since the rele
 content is the same version whatever went before. `seal` is a hash of the manifest as a whole.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from pydantic import ValidationError, model_validator
+
+from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Part, Sidecar
@@ -23,6 +27,8 @@ FORMAT_VERSION = 2
 """Version of the folder's layout, the manifest and the card; bumped by hand when one of them changes."""
 
 FILE = "manifest.json"
+
+COPY_AGAIN = "copy the release again from where it came from; `unicorn verify` says what is wrong with it."
 
 LIBRARIES = ("numpy", "pyarrow")
 """What writes the data files."""
@@ -157,6 +163,14 @@ class Manifest(Part):
     changes: Changes | None
     seal: str
 
+    @model_validator(mode="after")
+    def _says_what_is_asked(self) -> "Manifest":
+        try:
+            _ = self.validation, self.formats, self.dimension, self.partitions, self.unit
+        except (KeyError, TypeError, ValueError):
+            raise ValueError("its recipe or encoder is cut short") from None
+        return self
+
     @property
     def samples(self) -> int:
         """Rows of both tables of samples, on both sides of the split."""
@@ -171,6 +185,21 @@ class Manifest(Part):
     def formats(self) -> list[str]:
         """What stands beside Parquet and vectors."""
         return list(self.recipe["release"]["formats"])
+
+    @property
+    def dimension(self) -> int:
+        """Numbers of an embedding."""
+        return int(self.made_by.encoder["dimension"])
+
+    @property
+    def partitions(self) -> int:
+        """How many shards the recipe asks for."""
+        return int(self.recipe["shards"])
+
+    @property
+    def unit(self) -> bool:
+        """Whether embeddings have length 1."""
+        return bool(self.recipe["alignment"]["renormalise"])
 
     def rows(self, table: str) -> int:
         """Rows of a table on both sides of the split."""
@@ -267,3 +296,33 @@ def made_by(inputs: Inputs, image_rule: str) -> MadeBy:
             "gap": GapReport.restore(fit.metrics["gap"]).figures(),
         },
     )
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a release.
+
+    Raises:
+        LakeError: there is none, it is damaged, or it is of another format.
+    """
+    path = folder / FILE
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise LakeError(
+            f"{path} cannot be read: {error.strerror}.", "give the folder of a release, which has a manifest.json."
+        ) from None
+    try:
+        version = json.loads(content)["format"]
+    except (ValueError, TypeError, KeyError):
+        raise LakeError(f"{path} is no manifest of a release.", COPY_AGAIN) from None
+    if version != FORMAT_VERSION:
+        raise LakeError(
+            f"{path} is of format {version}; this version of unicorn_assets reads format {FORMAT_VERSION}.",
+            "use the version of unicorn_assets that made it, or release again.",
+        )
+    try:
+        return Manifest.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key, wrong = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
+        raise LakeError(f"{path} is damaged ({key + ': ' if key else ''}{wrong}).", COPY_AGAIN) from None

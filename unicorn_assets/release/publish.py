@@ -5,10 +5,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256, sync_folder, temporary
-from unicorn_assets.release.manifest import FILE, Manifest
+from unicorn_assets.release.manifest import FILE, Manifest, read
 
 LATEST = "latest"
 DAMAGED = "damaged"
@@ -21,13 +20,10 @@ def intact(folder: Path, *, thorough: bool = False) -> str | None:
         folder: the release.
         thorough: compares the content of every file and of the manifest itself, not only names and sizes.
     """
-    path = folder / FILE
     try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as error:
-        return f"{path} cannot be read: {error.strerror}"
-    except ValidationError as error:
-        return f"{path} is damaged ({str(error).splitlines()[0]})"
+        manifest = read(folder)
+    except LakeError as error:
+        return error.what.rstrip(".")
     return next(wrong_files(folder, manifest, thorough=thorough), None)
 
 
@@ -45,12 +41,15 @@ def wrong_files(folder: Path, manifest: Manifest, *, thorough: bool) -> Iterator
         yield f"{folder / FILE} is damaged: what it says of changes is not what was written"
     for name, expected in manifest.files.items():
         file = folder / name
-        if not file.is_file():
-            yield f"{file} is missing"
-        elif file.stat().st_size != expected.bytes:
-            yield f"{file} has {file.stat().st_size:,} bytes instead of {expected.bytes:,}"
-        elif thorough and sha256(file) != expected.sha256:
-            yield f"{file} does not have the content that {FILE} describes"
+        try:
+            if not file.is_file():
+                yield f"{file} is missing"
+            elif file.stat().st_size != expected.bytes:
+                yield f"{file} has {file.stat().st_size:,} bytes instead of {expected.bytes:,}"
+            elif thorough and sha256(file) != expected.sha256:
+                yield f"{file} does not have the content that {FILE} describes"
+        except OSError as error:
+            yield f"{file} cannot be read: {error.strerror}"
 
 
 def latest(folder: Path) -> Path | None:

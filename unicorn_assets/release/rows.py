@@ -8,7 +8,7 @@ of its shard; the index beside the LLaVA file says which.
 import json
 import mmap
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -17,18 +17,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.identity import ID_LENGTH, shard_name, shard_number
 from unicorn_assets.lake.halves import Halves
 from unicorn_assets.lake.vectors import dimension, vector_batches
 from unicorn_assets.release import llava
-from unicorn_assets.release.manifest import FILE, FORMAT_VERSION, Manifest
+from unicorn_assets.release.manifest import COPY_AGAIN, FILE, read
 from unicorn_assets.release.splits import Split, named
 from unicorn_assets.release.tables import EMBEDDINGS
-
-COPY_AGAIN = "copy the release again from where it came from; `unicorn verify` says what is wrong with it."
 
 
 @dataclass(frozen=True)
@@ -72,11 +69,6 @@ class Chunks:
         found: Halves = self._parts[part][row - self._starts[part]]
         return found
 
-    def take(self, rows: Iterable[int]) -> Halves:
-        """Copies of the vectors in these rows, (rows, dimension)."""
-        found = [self[row] for row in rows]
-        return np.stack(found) if found else np.empty((0, self.dimension), np.float16)
-
 
 class ReleaseRows:
     """The rows of one table of a release, on one side of the split.
@@ -93,7 +85,8 @@ class ReleaseRows:
     """
 
     def __init__(self, folder: str | Path, table: str = "pretrain", split: Split = "train") -> None:
-        self.folder, self.table, self.split = Path(folder), table, split
+        # Where `latest` points now: the files are opened one by one, here and in other processes, as it may move on.
+        self.folder, self.table, self.split = Path(folder).resolve(), table, split
         self._manifest = read(self.folder)
         name = named(split, table)
         if name not in self._manifest.tables or name == EMBEDDINGS:
@@ -111,7 +104,7 @@ class ReleaseRows:
         self._chunks: list[Chunks | None] = [None] * len(self._names)
         self._text = self._map(self._path(f"{table}.json"))
         self._index = self._open_index(self._path(llava.index_name(table)))
-        self.dimension = int(self._manifest.made_by.encoder["dimension"])
+        self.dimension = self._manifest.dimension
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -158,15 +151,6 @@ class ReleaseRows:
             out[position] = self.vector(row)
         return out
 
-    def id_of(self, row: int) -> str:
-        """The id of a row.
-
-        Raises:
-            IndexError: there is no such row.
-        """
-        place, offset = self._place(row)
-        return bytes(self._shard(place).ids[offset]).decode()
-
     def find(self, sample: str) -> int:
         """The row of an id.
 
@@ -176,7 +160,7 @@ class ReleaseRows:
         place = None
         if len(sample) == ID_LENGTH and sample.isascii():
             try:
-                place = self._places.get(shard_name(shard_number(sample, int(self._manifest.recipe["shards"]))))
+                place = self._places.get(shard_name(shard_number(sample, self._manifest.partitions)))
             except ValueError:
                 raise KeyError(sample) from None
         if place is not None:
@@ -218,20 +202,21 @@ class ReleaseRows:
     def _shard(self, place: int) -> Shard:
         found = self._shards[place]
         if found is None:
-            found = self._shards[place] = index_part(self._index, place, self._path(llava.index_name(self.table)))
+            found = index_part(self._index, place, self._path(llava.index_name(self.table)))
             if len(found.ids) != self._starts[place + 1] - self._starts[place]:
                 raise LakeError(
                     f"The index of {self._names[place]} in {self._path(llava.index_name(self.table))} has "
                     f"{len(found.ids):,} rows instead of {self._starts[place + 1] - self._starts[place]:,}.",
                     COPY_AGAIN,
                 )
+            self._shards[place] = found
         return found
 
     def _vectors(self, place: int) -> Chunks:
         found = self._chunks[place]
         if found is None:
             path = self.folder / EMBEDDINGS / f"{self._names[place]}.arrow"
-            found = self._chunks[place] = Chunks(path)
+            found = Chunks(path)
             last = int(self._shard(place).vector.max(initial=0))
             if last >= len(found) or found.dimension != self.dimension:
                 raise LakeError(
@@ -239,35 +224,8 @@ class ReleaseRows:
                     f"of {self.dimension} numbers.",
                     COPY_AGAIN,
                 )
+            self._chunks[place] = found
         return found
-
-
-def read(folder: Path) -> Manifest:
-    """The manifest of a release.
-
-    Raises:
-        LakeError: there is none, it is damaged, or it is of another format.
-    """
-    path = folder / FILE
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise LakeError(
-            f"{path} cannot be read: {error.strerror}.", "give the folder of a release, which has a manifest.json."
-        ) from None
-    try:
-        version = json.loads(content)["format"]
-    except (ValueError, TypeError, KeyError):
-        raise LakeError(f"{path} is no manifest of a release.", COPY_AGAIN) from None
-    if version != FORMAT_VERSION:
-        raise LakeError(
-            f"{path} is of format {version}; this version of unicorn_assets reads format {FORMAT_VERSION}.",
-            "use the version of unicorn_assets that made it, or release again.",
-        )
-    try:
-        return Manifest.model_validate_json(content)
-    except ValidationError as error:
-        raise LakeError(f"{path} is damaged ({str(error).splitlines()[1]}).", COPY_AGAIN) from None
 
 
 def index_part(index: Any, place: int, path: Path) -> Shard:

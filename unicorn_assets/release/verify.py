@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from unicorn_assets.release import rows, tables
+from unicorn_assets.release import tables
 from unicorn_assets.release.content import Content
 from unicorn_assets.release.faults import COPY, Fault
-from unicorn_assets.release.manifest import FILE, Manifest
+from unicorn_assets.release.manifest import FILE, Manifest, read
 from unicorn_assets.release.publish import wrong_files
 from unicorn_assets.release.tables import EMBEDDINGS
 
@@ -18,11 +18,11 @@ from unicorn_assets.release.tables import EMBEDDINGS
 class Progress(Protocol):
     """Hears how far the look is."""
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """`done` of `total` files or shards."""
+    def __call__(self, done: int, total: int) -> None:
+        """`done` of `total` shards."""
 
 
-def silent(what: str, done: int, total: int) -> None:
+def silent(done: int, total: int) -> None:
     """Hears and says nothing."""
 
 
@@ -36,9 +36,11 @@ def verify(folder: Path, progress: Progress = silent) -> Iterator[Fault]:
     Raises:
         LakeError: there is no release of this format in the folder.
     """
-    facts = rows.read(folder)
+    facts = read(folder)
     for wrong in wrong_files(folder, facts, thorough=True):
         yield Fault(f"{wrong}.", COPY)
+    if facts.content_version() != facts.version:
+        return  # nothing can be judged by a manifest that is another one
     yield from _strangers(folder, facts)
     yield from _sums(folder, facts)
     yield from Content(folder, facts).faults(progress)

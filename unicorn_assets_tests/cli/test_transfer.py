@@ -144,6 +144,24 @@ def test_a_release_folder_is_a_fit_and_what_images_lack_is_said(tmp_path, text, 
     refused("transfer", "--fit", folder, *out, says=["No --text is given"])
 
 
+def test_no_file_is_read_and_written_and_none_is_named_twice(tmp_path, text, image):
+    fit, out = tmp_path / "fit.safetensors", tmp_path / "O.arrow"
+    given = ("--method", "mean_shift", "--text", text, "--images", image)
+    assert unicorn("transfer", *given, "--out", out, "--save-fit", fit).returncode == 0
+    before = {path: path.read_bytes() for path in (text, image, fit, out)}
+    twice = ["--out and by --save-fit", "another name"]
+    refused("transfer", *given, "--out", out, "--save-fit", out, says=twice)
+    new = tmp_path / "new.arrow"
+    refused("transfer", *given, "--out", new, "--save-fit", new, says=twice)
+    for source in (text, image):
+        refused("transfer", *given, "--out", source, says=[f"{source} is read and written", "give --out"])
+        refused("transfer", *given, "--out", out, "--save-fit", source, says=[f"{source} is read", "give --save-fit"])
+    used = ("--fit", fit, "--images", image, "--out", out)
+    refused("transfer", *used, "--save-fit", fit, says=["fit.safetensors is read and written", "give --save-fit"])
+    refused("transfer", "--fit", fit, "--text", text, "--out", out, "--save-fit", new, says=["nothing is fitted"])
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_rows_that_are_lost_are_left_out_and_named(tmp_path):
     rows = np.tile(texts(1), (5, 1))
     rows[4] = unit(-rows[4:5] + np.eye(24)[:1])[0]

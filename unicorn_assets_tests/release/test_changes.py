@@ -165,10 +165,14 @@ def test_what_went_before_is_no_part_of_the_version(small: SmallLake, first: Pat
 
 def test_a_damaged_release_before_stops_nothing(small: SmallLake, first: Path, tmp_path: Path) -> None:
     path = first / "pretrain" / "shard-0000.parquet"
-    path.write_bytes(path.read_bytes()[:40])
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40])
     small.dataset("pretrain_dataset", "shard-0000", small.of("shard-0000", small.released)[1:])
     _, told = release(small, tmp_path / "second", first)
     assert (told["problem"], told["tables"]) == (changes.DAMAGED, {})
+    for number, place in enumerate(range(8, len(whole) - 8, len(whole) // 12)):  # whatever DuckDB makes of it
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        assert release(small, tmp_path / f"flipped-{number}", first)[1]["problem"] == changes.DAMAGED
     path.unlink()
     assert release(small, tmp_path / "third", first)[1]["problem"] == changes.DAMAGED
     (first / "manifest.json").write_text("{}")
@@ -220,3 +224,11 @@ def test_what_is_said_of_changes_is_sealed(small: SmallLake, first: Path, tmp_pa
     assert text.count('"rewritten": 0') > 1
     path.write_text(text.replace('"rewritten": 0', '"rewritten": 1', 1))
     assert "what it says of changes is not what was written" in str(intact(tmp_path / "second"))
+
+
+def test_the_same_release_again_keeps_what_is_said_of_changes(small: SmallLake, first: Path, tmp_path: Path) -> None:
+    without(small, {small.released[0]: ("curated_captions", "too_long")})
+    _, told = release(small, tmp_path / "second", first)
+    assert told["since"]
+    (tmp_path / "second" / "README.md").unlink()  # damaged, so that it is released again
+    assert release(small, tmp_path / "again", tmp_path / "second")[1] == told

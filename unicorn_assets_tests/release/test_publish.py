@@ -105,9 +105,10 @@ def test_every_change_to_the_manifest_is_found(draft: Path) -> None:
     assert text.count('"rows_in": 40') > 1
     path.write_text(text.replace('"rows_in": 40', '"rows_in": 41', 1))
     assert "does not give the version that it names" in str(intact(draft))
-    path.write_text(text[: len(text) // 2])
-    assert "is damaged" in str(intact(draft))
-    path.write_bytes(b"\xff")
-    assert "is damaged" in str(intact(draft))
+    for content in (text[: len(text) // 2].encode(), b"\xff"):
+        path.write_bytes(content)
+        assert "is no manifest of a release" in str(intact(draft))
+    path.write_text(text.replace('"seal"', '"no_seal"'))
+    assert "is damaged (seal: Field required)" in str(intact(draft))
     path.unlink()
     assert "cannot be read: No such file" in str(intact(draft))

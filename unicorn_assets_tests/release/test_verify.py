@@ -1,5 +1,7 @@
 """`unicorn verify`: files that are not those of the manifest, and a manifest that is not its own, are named."""
 
+import errno
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +10,10 @@ import numpy as np
 import pytest
 
 from unicorn_assets.errors import LakeError
-from unicorn_assets.release import verify
+from unicorn_assets.lake.files import sha256
+from unicorn_assets.release import publish, verify
 from unicorn_assets.release.manifest import FILE, Manifest
+from unicorn_assets.release.rows import ReleaseRows
 from unicorn_assets_tests.release.damage import (
     DIALOGS,
     ROWS,
@@ -28,9 +32,9 @@ def test_a_whole_release_has_no_faults(everything: tuple[SmallLake, Path], made:
 
 
 def test_progress_ends_at_the_last_shard(made: tuple[SmallLake, Path]) -> None:
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[int, int]] = []
     assert list(verify.verify(made[1], lambda *said: told.append(said))) == []
-    assert told == [("shards", 1, 2), ("shards", 2, 2)]
+    assert told == [(1, 2), (2, 2)]
 
 
 EVERY_FILE = (
@@ -104,6 +108,16 @@ def test_a_changed_manifest_is_named(copy: Path, change: Callable[[str], str], s
     assert [one for one in found(copy) if says in one]
 
 
+@pytest.mark.parametrize("cut", ['"dimension": ', '"shards": 2', '"renormalise": ', '"validation": '])
+def test_a_manifest_that_lacks_what_is_asked_of_it_is_damaged(copy: Path, cut: str) -> None:
+    text = (copy / FILE).read_text()
+    assert cut in text
+    (copy / FILE).write_text(text.replace(cut, cut.replace('"', '"no_', 1)))
+    for look in (found, ReleaseRows):
+        with pytest.raises(LakeError, match=r"is damaged \(.*its recipe or encoder is cut short"):
+            look(copy)
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -131,6 +145,32 @@ def test_counts_of_the_manifest_that_do_not_fit_are_named(copy: Path) -> None:
     faults = found(copy)
     one(faults, f"{copy / FILE} says that pretrain has {pretrain.rows + 1} rows; its 2 shards have {pretrain.rows}")
     one(faults, f"{copy / FILE} counts ", "rows of pretrain by licence")
+
+
+@pytest.mark.parametrize("shards", [{}, {"shard-0000": 1}])
+def test_shards_that_the_tables_do_not_share_are_named(copy: Path, shards: dict[str, int]) -> None:
+    manifest = Manifest.model_validate_json((copy / FILE).read_bytes())
+    wrong = manifest.tables["pretrain"].model_copy(update={"shards": shards})
+    reseal(copy, tables=manifest.tables | {"pretrain": wrong})
+    one(found(copy), f"{copy / FILE} says that pretrain has ", f"its {len(shards)} shards have {sum(shards.values())}")
+
+
+def test_a_manifest_that_is_another_one_is_all_that_is_told(copy: Path) -> None:
+    facts = json.loads((copy / FILE).read_text())
+    del facts["tables"]["embeddings"]
+    facts["recipe"]["shards"] = 3
+    (copy / FILE).write_text(json.dumps(facts))
+    assert [one for one in found(copy) if "does not give the version that it names" in one] == found(copy)
+
+
+def test_a_file_that_the_disk_does_not_give_is_named(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> str:
+        if path.name == "README.md":
+            raise OSError(errno.EIO, "Input/output error")
+        return sha256(path)
+
+    monkeypatch.setattr(publish, "sha256", broken)
+    assert found(copy) == [f"{copy / 'README.md'} cannot be read: Input/output error."]
 
 
 def test_every_fault_of_one_look_is_told_at_once(copy: Path) -> None:

@@ -1,5 +1,6 @@
 """`unicorn verify` where every hash is right: copies in other formats that are not their rows are named."""
 
+import errno
 import json
 import tarfile
 from collections.abc import Callable
@@ -147,3 +148,21 @@ def test_json_is_read_as_json(copy: Path) -> None:
     path.write_bytes(b"".join([head, *spelled, tail]))
     reseal(copy)
     assert found(copy) == []
+
+
+def test_surplus_in_two_copies_is_told_of_both(copy: Path) -> None:
+    paths = [copy / "llava" / "pretrain.json", copy / "unicorn_authors" / "Pretrain.json"]
+    for path in paths:
+        path.write_bytes(path.read_bytes().removesuffix(b"]\n") + b"{}\n]\n")
+    reseal(copy)
+    for path in paths:
+        one(found(copy), f"{path} does not end after its record")
+
+
+def test_a_copy_that_the_disk_does_not_give_is_named_and_no_other(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(self: tarfile.TarFile) -> tarfile.TarInfo | None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(tarfile.TarFile, "next", broken)
+    assert found(copy)
+    assert all(".tar cannot be read: Input/output error" in fault for fault in found(copy))
