@@ -13,6 +13,7 @@ from unicorn_assets.cli import alerts
 from unicorn_assets.cli.run import released
 from unicorn_assets.cli.shards import shard_table
 from unicorn_assets.home import Home
+from unicorn_assets.stages.budget import standing
 from unicorn_assets.stages.freshness import Condition, State, states
 from unicorn_assets.stages.release import upstream
 from unicorn_assets.stages.tools import Tools
@@ -37,7 +38,13 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
-    sections = (_reasons(found), shard_table(found, every=every_shard), alerts.lines(home), [_latest(home, tools)])
+    sections = (
+        _reasons(found),
+        shard_table(found, every=every_shard),
+        _spent(tools),
+        alerts.lines(home),
+        [_latest(home, tools)],
+    )
     for line in chain.from_iterable(sections):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -61,6 +68,12 @@ def _assets(found: list[State]) -> Table:
 def _latest(home: Home, tools: Tools) -> str:
     latest = home.releases / tools.recipe.name / "latest"
     return f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}"
+
+
+def _spent(tools: Tools) -> list[str]:
+    """What was spent and the budget; nothing where neither is there."""
+    found = standing(tools.home, tools.settings)
+    return found.lines if found.spent.answers or found.limits else []
 
 
 def _plain(state: State) -> dict[str, object]:
