@@ -173,7 +173,7 @@ def ask(
             settle(tools.home, tools.settings.prices)  # what a process held that was killed
             progress(asked.reused + done, total)
     where = f"{stage} [{next(iter(stores))}]" if len(stores) == 1 else stage
-    raise exceeded(tools, where, f"has {asked.reused + done:,} of {total:,} answers")
+    raise exceeded(tools, books.need, where, f"has {asked.reused + done:,} of {total:,} answers")
 
 
 @contextmanager

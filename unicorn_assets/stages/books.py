@@ -63,6 +63,7 @@ class Unbooked:
     """The books on an engine that reports nothing: it costs nothing, and all may be asked."""
 
     held_back = waits = False
+    need = Amount()
 
     def admitted(self, requests: Iterator[Request]) -> Iterator[Request]:
         """All requests."""
@@ -82,11 +83,13 @@ class Books:
 
     Attributes:
         held_back: whether the budget had no room for the next request; it is kept for the next `admitted`.
+        need: the most that the last request can take that was looked at.
         waits: whether other processes hold that room and may give it back.
     """
 
     def __init__(self, tools: Tools, stage: str, stores: Mapping[str, AnswerStore]) -> None:
         self.held_back = self.waits = False
+        self.need = Amount()
         self._tools, self._prices, self._limits = tools, tools.settings.prices, limits(tools.settings)
         self._stores = stores
         self._lock, self._writing = threading.Lock(), threading.Lock()
@@ -117,6 +120,7 @@ class Books:
 
     def _let_through(self, request: Request) -> bool:
         need, now = most(request, self._prices), time.monotonic()
+        self.need = need
         if not need.fits(self._free) or now - self._reserved > WRITE_SECONDS:
             with self._writing, ledger.opened(self._tools.home.state) as found:
                 entry, _ = self._now()

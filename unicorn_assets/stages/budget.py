@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from unicorn_assets import ledger
 from unicorn_assets.errors import BudgetError
 from unicorn_assets.home import Home
-from unicorn_assets.ledger import Figures, Limits
+from unicorn_assets.ledger import Amount, Figures, Limits
 from unicorn_assets.settings import FILE, Settings
 from unicorn_assets.stages.accounting import HOUR
 from unicorn_assets.stages.books import limits, price, settle
@@ -35,7 +35,7 @@ class Standing:
         parts = [f"{used.prompt_tokens:,} tokens read and {used.completion_tokens:,} written"]
         if used.money is not None:
             parts.append(f"{used.money:,.2f} {self.currency}")
-        parts.append(f"{used.seconds / HOUR:,.2f} hours")
+        parts.append(f"{used.seconds / HOUR:,.2g} hours")
         cut = f"; of these {used.lost:,} requests that kills cut off, at the mean" if used.lost else ""
         lines = [f"Spent in this HOME: {', '.join(parts)} ({used.answers:,} answers{cut})"]
         if self.limits:
@@ -87,11 +87,13 @@ def used_up(tools: Tools) -> str:
     return "" if found.has_room else f"The budget is used up: {', '.join(found.shares)}."
 
 
-def exceeded(tools: Tools, where: str, done: str) -> BudgetError:
-    """The error of an asking that the budget stopped; `done` says how far it came."""
-    shares = ", ".join(standing(tools.home, tools.settings).shares)
+def exceeded(tools: Tools, need: Amount, where: str, done: str) -> BudgetError:
+    """The error of an asking that the budget stopped: the most that the next request can take, and how far it came."""
+    found = standing(tools.home, tools.settings)
+    most = f"{need.tokens:,} tokens" + (f" or {need.money:,.2g} {found.currency}" if need.money else "")
     return BudgetError(
-        f"The budget has no room for another request: {shares} in this HOME. {where} {done}.",
+        f"The budget has no room for another request: {', '.join(found.shares)} spent in this HOME, and the next one "
+        f"can take {most}. {where} {done}.",
         f"raise or remove what is used up under [budget] in {FILE} of HOME and run again: finished answers are kept "
         "and not asked for twice.",
     )

@@ -45,6 +45,15 @@ def task_of(sample: str, dialogs: Dialogs) -> DialogTask | None:
     return next(task for task, weight in zip(TASKS, weights, strict=True) if weight > 0)
 
 
+def dialog_request(sample: str, seed: str, caption: str, tools: Tools) -> Request | None:
+    """The request for a caption's dialog, None if it gets none; a forecast asks the very same."""
+    dialogs = tools.recipe.dialogs
+    task = task_of(sample, dialogs)
+    if task is None:
+        return None
+    return prompts.request(task, sample, {"seed": seed, "caption": caption}, dialogs.sampling)
+
+
 def _fields(tools: Tools) -> dict[str, Any]:
     dialogs, model = tools.recipe.dialogs, model_of(tools.recipe.engine)
     return {
@@ -60,10 +69,9 @@ def _converse(work: Work, drafts: Drafts) -> Made:
 
     def requests() -> Iterator[Request]:
         for row in work.rows("curated_captions", ["id", "seed", "caption"]):
-            task = task_of(row["id"], dialogs)
-            if task is not None:
-                source = {"seed": row["seed"], "caption": row["caption"]}
-                yield prompts.request(task, row["id"], source, dialogs.sampling)
+            request = dialog_request(row["id"], row["seed"], row["caption"], work.tools)
+            if request is not None:
+                yield request
 
     out = ShardWriter(drafts, INSTRUCTION_DIALOGS.columns, work.fingerprint)
     for row in work.rows("curated_captions", ["id"]):
