@@ -189,6 +189,16 @@ def status(home: Home, every_shard: bool, as_json: bool) -> None:
 
 @main.command()
 @home_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def costs(home: Home, as_json: bool) -> None:
+    """Show what a kept caption and a kept dialog cost, by stage, by the filter that threw rows away, and by prompt."""
+    from unicorn_assets.cli import costs as command
+
+    command.costs(home, as_json=as_json)
+
+
+@main.command()
+@home_option
 @click.option("--retry", is_flag=True, help="Send again what was set aside after too many tries.")
 def alerts(home: Home, retry: bool) -> None:
     """Show which alerts wait and why, and which were set aside."""

@@ -14,7 +14,7 @@ from unicorn_assets.engines.base import Answer, Request
 from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import LakeError
 from unicorn_assets.settings import Prices
-from unicorn_assets.stages.accounting import Usage, bill
+from unicorn_assets.stages.accounting import Usage, bill, tariff
 from unicorn_assets.stages.base import Progress
 from unicorn_assets.stages.books import booked, settle
 from unicorn_assets.stages.budget import exceeded
@@ -60,6 +60,7 @@ class Asked:
             "device_seconds": round(usage.device_seconds, 3),
             **({"engine_log": self.log} if self.log else {}),
             **bill(usage, prices, rows),
+            **tariff(prices),
         }
 
 

@@ -13,6 +13,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import ShardWriter
 from unicorn_assets.recipe import Dialogs
 from unicorn_assets.stages import checks
+from unicorn_assets.stages.accounting import Wasted
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
@@ -79,7 +80,7 @@ def _converse(work: Work, drafts: Drafts) -> Made:
             out.skip(row["id"], "not_drawn", f"the recipe draws {dialogs.share:.1%} of the captions")
     rows_in = work.inputs["curated_captions"].rows_out
     total = rows_in - sum(out.not_selected.values())
-    asked, tasks, repaired = Asked(), Counter[str](), 0
+    asked, wasted, tasks, repaired = Asked(), Wasted(), Counter[str](), 0
     for request, answer in answers(
         work.tools, work.stage, work.shard, requests, asked=asked, total=total, progress=work.progress
     ):
@@ -88,6 +89,7 @@ def _converse(work: Work, drafts: Drafts) -> Made:
             dialog = parse_dialog(task, answer.text, request.id, answer.finish_reason)
         except InvalidAnswer as invalid:
             out.reject(request.id, invalid.reason, invalid.detail, answer.text)
+            wasted.add(request, invalid.reason, answer)
             continue
         tasks[task] += 1
         repaired += dialog.repaired
@@ -101,7 +103,7 @@ def _converse(work: Work, drafts: Drafts) -> Made:
         )
     out.finish()
     metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
-    metrics |= {"tasks": dict(sorted(tasks.items())), "repaired": repaired}
+    metrics |= {"tasks": dict(sorted(tasks.items())), "repaired": repaired} | wasted.metrics()
     return Made(rows_in, out.rows_out, out.rejected, out.not_selected, metrics=metrics)
 
 
