@@ -16,8 +16,9 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.settings import Prices
 from unicorn_assets.stages.accounting import Usage, bill, tariff
 from unicorn_assets.stages.base import Progress
-from unicorn_assets.stages.books import booked, settle
+from unicorn_assets.stages.books import booked
 from unicorn_assets.stages.budget import exceeded
+from unicorn_assets.stages.settling import settle
 from unicorn_assets.stages.tools import Tools
 
 HELD_SECONDS = 0.5

@@ -12,23 +12,20 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import chain
-from pathlib import Path
 
 from unicorn_assets import ledger
 from unicorn_assets.engines.base import REFUSED, Answer, Request
-from unicorn_assets.engines.compacted import Row
-from unicorn_assets.engines.store import AnswerReader, AnswerStore
+from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import UnicornError
-from unicorn_assets.home import Home
-from unicorn_assets.lake.locks import locked
-from unicorn_assets.ledger import Amount, Entry, Figures, Ledger, Limits
+from unicorn_assets.ledger import Amount, Entry, Figures, Limits
 from unicorn_assets.processes import Process
 from unicorn_assets.settings import Prices, Settings
-from unicorn_assets.stages.accounting import HOUR, MILLION, Usage
+from unicorn_assets.stages.accounting import Usage
+from unicorn_assets.stages.settling import money_of, price, settle, take_over, unreported
 from unicorn_assets.stages.tools import Tools
 
 WRITE_SECONDS = 1.0
@@ -37,11 +34,6 @@ TEMPLATE_TOKENS = 64
 """Most tokens that a server's chat template puts around a prompt."""
 TRIES = 3
 """An answer with its room and one with twice as much."""
-BYTES_A_TOKEN = 3
-"""Of an answer whose server does not say how many tokens it took; real text has more, so that none go uncounted."""
-
-LOCK_SECONDS = 600.0
-"""How long a step waits for another one that reads the answers of a HOME without books."""
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +132,8 @@ class Books:
         """Counts an answer that stands in its store now."""
         prompt, completion = answer.prompt_tokens, answer.completion_tokens
         if not prompt and not completion and answer.finish_reason != REFUSED:
-            prompt = -(-sum(len(message.content.encode()) for message in request.messages) // BYTES_A_TOKEN)
-            completion = _unreported(answer.text)
+            prompt = sum(unreported(message.content) for message in request.messages)
+            completion = unreported(answer.text)
         with self._lock:
             self._in_flight -= 1
             if self._limits:
@@ -160,7 +152,7 @@ class Books:
         asked = time.monotonic() - self._started
         devices = getattr(self._tools.engine, "devices", 0)
         used = replace(self._figures, seconds=asked * max(1, devices), device_seconds=asked * devices)
-        return replace(used, money=_money(used, self._prices))
+        return replace(used, money=money_of(used, self._prices))
 
     def _now(self) -> tuple[Entry, Amount]:
         """The entry as it is to be written, and what is held for requests in flight and to come."""
@@ -206,7 +198,7 @@ def booked(tools: Tools, stage: str, stores: Mapping[str, AnswerStore]) -> Itera
     if getattr(tools.engine, "stats", None) is None:
         yield Unbooked()
         return
-    _take_over(tools.home)
+    take_over(tools.home)
     books = Books(tools, stage, stores)
     try:
         yield books
@@ -215,83 +207,3 @@ def booked(tools: Tools, stage: str, stores: Mapping[str, AnswerStore]) -> Itera
             books.close()
         raise
     books.close()
-
-
-def settle(home: Home, prices: Prices) -> None:
-    """Closes the entries of processes that are gone: with the answers that their stores hold beyond what was written.
-
-    What was in flight at the kill may have been charged, so it counts at the mean of that asking's answers.
-
-    Raises:
-        LakeError: HOME/state.sqlite or a store cannot be read.
-    """
-    if not home.state.is_file():
-        return
-    with ledger.opened(home.state) as found:
-        for entry in found.open():
-            process = Process.read(entry.process)
-            if process is not None and not process.lives:
-                found.settle(entry, _settled(home, entry, prices))
-
-
-def _settled(home: Home, entry: Entry, prices: Prices) -> Figures:
-    used, rows = entry.figures, list[Row]()
-    for name, end in entry.journals.items():
-        with AnswerReader(home.path / "answers" / name) as store:
-            rows += store.journalled(end)
-    answers = used.answers + len(rows)
-    if not answers:
-        return used
-    prompt = sum(row["prompt_tokens"] for row in rows)
-    completion = sum(row["completion_tokens"] or _unreported(row["text"]) for row in rows)
-    mean = Usage(used.prompt_tokens + prompt, used.completion_tokens + completion).times(entry.in_flight / answers)
-    more = Usage(prompt + mean.prompt_tokens, completion + mean.completion_tokens)
-    return replace(
-        used,
-        answers=answers,
-        prompt_tokens=used.prompt_tokens + more.prompt_tokens,
-        completion_tokens=used.completion_tokens + more.completion_tokens,
-        money=used.money if used.money is None else used.money + more.money(prices),
-        lost=entry.in_flight,
-    )
-
-
-def _take_over(home: Home) -> None:
-    """Begins the books of a HOME that has answers and no books: older ones, or its state was lost."""
-    with (
-        locked(home.path / "locks" / "ledger", what="the books", wait_seconds=LOCK_SECONDS),
-        ledger.opened(home.state) as found,
-    ):
-        if not found.empty:
-            return
-        for stage in sorted(path for path in (home.path / "answers").glob("*") if path.is_dir()):
-            names = {path.stem for path in stage.iterdir() if path.suffix in (".journal", ".parquet")}
-            found.begin(stage.name, None, {}, _usage(stage / name for name in sorted(names)))
-
-
-def _usage(stores: Iterable[Path]) -> Figures:
-    answers = prompt = completion = 0
-    for path in stores:
-        with AnswerReader(path) as store:
-            more = store.usage()
-        answers, prompt, completion = answers + more[0], prompt + more[1], completion + more[2]
-    return Figures(answers, prompt, completion)
-
-
-def _unreported(text: str) -> int:
-    return -(-len(text.encode(errors="replace")) // BYTES_A_TOKEN)
-
-
-def _money(used: Figures, prices: Prices) -> float | None:
-    usage = Usage(used.prompt_tokens, used.completion_tokens, used.device_seconds)
-    return usage.money(prices) if _priced(prices) else None
-
-
-def _priced(prices: Prices) -> bool:
-    return any((prices.prompt_million, prices.completion_million, prices.device_hour))
-
-
-def price(found: Ledger, prices: Prices) -> None:
-    """Gives what was spent while nothing had a price is its money by the prices that there are now."""
-    if _priced(prices):
-        found.price(prices.prompt_million / MILLION, prices.completion_million / MILLION, prices.device_hour / HOUR)

@@ -8,8 +8,14 @@ from unicorn_assets.home import Home
 from unicorn_assets.ledger import Amount, Figures, Limits
 from unicorn_assets.settings import FILE, Settings
 from unicorn_assets.stages.accounting import HOUR
-from unicorn_assets.stages.books import limits, price, settle
+from unicorn_assets.stages.books import limits
+from unicorn_assets.stages.settling import price, settle
 from unicorn_assets.stages.tools import Tools
+
+_CURE = (
+    f"raise or remove what is used up under [budget] in {FILE} of HOME and run again: finished answers are kept and "
+    "not asked for twice."
+)
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,17 @@ def used_up(tools: Tools) -> str:
     return "" if found.has_room else f"The budget is used up: {', '.join(found.shares)}."
 
 
+def check(home: Home, settings: Settings) -> None:
+    """Sees that the budget is not used up, before something is asked that no store keeps.
+
+    Raises:
+        BudgetError: it is.
+    """
+    found = standing(home, settings)
+    if not found.has_room:
+        raise BudgetError(f"The budget is used up: {', '.join(found.shares)} spent in this HOME.", _CURE)
+
+
 def exceeded(tools: Tools, need: Amount, where: str, done: str) -> BudgetError:
     """The error of an asking that the budget stopped: the most that the next request can take, and how far it came."""
     found = standing(tools.home, tools.settings)
@@ -94,6 +111,5 @@ def exceeded(tools: Tools, need: Amount, where: str, done: str) -> BudgetError:
     return BudgetError(
         f"The budget has no room for another request: {', '.join(found.shares)} spent in this HOME, and the next one "
         f"can take {most}. {where} {done}.",
-        f"raise or remove what is used up under [budget] in {FILE} of HOME and run again: finished answers are kept "
-        "and not asked for twice.",
+        _CURE,
     )

@@ -8,9 +8,12 @@ import pytest
 from unicorn_assets import attempts, settings
 from unicorn_assets import recipe as recipes
 from unicorn_assets.alerts import outbox
+from unicorn_assets.cli import preview
 from unicorn_assets.defs import instance
 from unicorn_assets.defs.automation import Look
+from unicorn_assets.errors import BudgetError
 from unicorn_assets.execution import tags
+from unicorn_assets.stages.budget import standing
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import run
 from unicorn_assets_tests.doubles import HashEncoder
@@ -79,3 +82,17 @@ def test_a_run_that_costs_nothing_is_not_held_by_its_schedule(home, recipe):
     settings.update(home.path, "budget", tokens=0)
     found, _ = look(home, recipe, "sources")
     assert isinstance(found[0], dg.RunRequest)
+
+
+def test_a_preview_is_counted_and_refused_when_the_budget_is_used_up(home, served, capsys):
+    home.prepare()
+    with DummyServer() as server:
+        preview.preview(home, served, 5, base_url=server.base_url)
+        used = standing(home, settings.load(home.path)).spent
+        assert used.answers == sum(server.counts.values()) >= 5
+        assert used.prompt_tokens == 100 * used.answers
+        settings.update(home.path, "budget", tokens=10)
+        asked = sum(server.counts.values())
+        with pytest.raises(BudgetError, match="used up"):
+            preview.preview(home, served, 5, base_url=server.base_url)
+        assert sum(server.counts.values()) == asked

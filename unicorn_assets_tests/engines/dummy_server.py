@@ -59,6 +59,7 @@ class Behaviour:
         delay: seconds for each answer.
         word_seconds: seconds for each word of it beyond that.
         counts_prompt: whether it reports the words of the prompt as tokens, rather than 100.
+        reports_usage: whether it reports tokens at all.
         parallel: how many requests are worked on at once; the others queue.
         most: more requests at a time than this get a 429.
         schemas: whether it takes `response_format`.
@@ -74,6 +75,7 @@ class Behaviour:
     delay: float = 0.0
     word_seconds: float = 0.0
     counts_prompt: bool = False
+    reports_usage: bool = True
     parallel: int = 0
     most: int = 0
     schemas: bool = True
@@ -180,11 +182,17 @@ class Application:
             failed = await _Faulty(request, asked, fault).response()
             if failed is not None:
                 return failed
-        answer = self.completion(asked)
+        return await self.delivered(asked)
+
+    async def delivered(self, asked):
+        """The answer, in its time."""
+        behaviour, answer = self.behaviour, self.completion(asked)
         if behaviour.counts_prompt:
             words = sum(len(message["content"].split()) for message in asked["messages"])
             answer["usage"]["prompt_tokens"] = words
         await self.work(behaviour.delay + behaviour.word_seconds * answer["usage"]["completion_tokens"])
+        if not behaviour.reports_usage:
+            del answer["usage"]
         return web.json_response(answer)
 
     async def work(self, seconds):

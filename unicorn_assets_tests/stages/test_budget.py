@@ -162,15 +162,9 @@ def test_hours_stop_an_asking(home, served):
     assert 0 < in_stores(home)[0] < SEEDS / 2
 
 
-def test_a_server_that_reports_no_usage_is_counted_by_length(home, served, monkeypatch):
-    from unicorn_assets_tests.engines import dummy_server
-
-    whole = dummy_server.completion
-    monkeypatch.setattr(
-        dummy_server, "completion", lambda *args, **fields: whole(*args, **fields) | {"usage": None}, raising=True
-    )
+def test_a_server_that_reports_no_usage_is_counted_by_length(home, served):
     prepared(home, served, tokens=40_000)
-    with DummyServer() as silent, pytest.raises(BudgetError):
+    with DummyServer(reports_usage=False) as silent, pytest.raises(BudgetError):
         expand(home, served, silent)
     with AnswerReader(home.answers(STAGE, FIRST)) as store:
         texts = [row["text"] for row in store.journalled(0)]
