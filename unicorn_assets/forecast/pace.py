@@ -90,7 +90,8 @@ def measured(began: float, sent: Sequence[float], landed: Sequence[float]) -> Pa
     took = [there - here for here, there in sorted(zip(sent, landed, strict=True))]
     service = tuple(took[:FIRST])
     late = took[start:to] or took
-    full = float(np.mean(late)) > HARDLY * float(np.mean(service)) or number <= FIRST
+    in_turn = all(there >= here for there, here in zip(sorted(sent)[1:], sorted(landed)[:-1], strict=True))
+    full = in_turn or number <= FIRST or float(np.mean(late)) > HARDLY * float(np.mean(service))
     pace = Pace(rate, rates, service, startup=ready - began, full=full)
     ramp = max(0.0, times[-1] - pace.seconds(number))
     return Pace(rate, rates, service, ready - began, ramp, full)

@@ -63,6 +63,7 @@ def test_an_engine_that_answers_one_by_one_has_its_rate():
     landed = [0.01 * number for number in range(1, 101)]
     found = measured(0.0, [0.0, *landed[:-1]], landed)
     assert found.rate == pytest.approx(100, rel=0.05)
+    assert found.full
     assert found.seconds(1000) == pytest.approx(10, rel=0.1)
 
 
