@@ -77,6 +77,7 @@ def write(folder: Path, rows: int) -> None:
         tables=tables | {"instruction": Table(rows=0, shards=dict.fromkeys(shards, 0))},
         figures={},
         coverage=ShardCoverage(released=SHARDS, expected=SHARDS, missing=[]),
+        selection={},
         made_by=MadeBy(engine={}, encoder={"dimension": DIMENSION}, transfer={}),
         licences=[],
         libraries={},

@@ -10,7 +10,8 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id, shard_name, shard_number
 from unicorn_assets.lake import lineage
-from unicorn_assets.stages.release import RELEASE, upstream
+from unicorn_assets.stages.corpus import upstream
+from unicorn_assets.stages.release import RELEASE
 
 
 def trace(home: Home, sample: str, *, as_json: bool) -> None:

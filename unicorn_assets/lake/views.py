@@ -47,7 +47,7 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, *, anew: bool) -> 
             files, which took 0.08 s at 500 shards: for readers, not for every step.
     """
     queries = {stage: _sharded(lake.rows(stage, "shard-*")) for stage in SHARDED}
-    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in ("seed_sources", "image_reference")}
+    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in ("seed_sources", "image_reference", "selection")}
     queries["seeds_set_aside"] = _over(lake.set_aside("seed_sources", ALL))
     found = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     there = set() if anew else {name for (name,) in found}

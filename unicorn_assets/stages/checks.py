@@ -40,9 +40,10 @@ ROWS_CONSERVED = CheckSpec(
     "Every row that came in went out, was rejected with a reason, or was not selected.",
     _rows_conserved,
 )
+SCHEMA = CheckSpec("schema", "The file has exactly the columns and types that it should have.", _schema)
 ROWS = (
     ROWS_CONSERVED,
-    CheckSpec("schema", "The file has exactly the columns and types that it should have.", _schema),
+    SCHEMA,
     CheckSpec("ids_unique", "Rows are sorted by id and no id occurs twice.", _ids_unique),
 )
 

@@ -44,6 +44,9 @@ def test_graph_is_the_designed_one(home, recipe):
         ("instruction_dialogs", "instruction_dataset"),
         ("curated_captions", "instruction_dataset"),
         ("synthetic_image_embeddings", "instruction_dataset"),
+        ("pretrain_dataset", "selection"),
+        ("instruction_dataset", "selection"),
+        ("selection", "release"),
         ("pretrain_dataset", "release"),
         ("instruction_dataset", "release"),
         ("proof_scores", "proof_table"),
@@ -76,7 +79,7 @@ def test_every_asset_says_what_it_is(tools):
         node = graph.get(key)
         assert len(node.description) > 60
         assert node.owners == ["team:data"]
-        assert node.group_name in {"seeds", "captions", "dialogs", "embeddings", "datasets", "proof"}
+        assert node.group_name in {"seeds", "captions", "dialogs", "embeddings", "datasets", "selection", "proof"}
         assert "python" in node.kinds
 
 
