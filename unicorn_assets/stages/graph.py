@@ -2,6 +2,7 @@
 
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages.base import Stage
+from unicorn_assets.stages.contamination import CONTAMINATION
 from unicorn_assets.stages.corpus import UPSTREAM, upstream
 from unicorn_assets.stages.images import IMAGE_REFERENCE
 from unicorn_assets.stages.release import RELEASE
@@ -10,7 +11,7 @@ from unicorn_assets.stages.selection import SELECTION, below
 GRAPH: dict[str, Stage] = {**UPSTREAM, SELECTION.name: SELECTION, RELEASE.name: RELEASE}
 """The stages of every recipe."""
 
-EVERY: dict[str, Stage] = {IMAGE_REFERENCE.name: IMAGE_REFERENCE, **GRAPH}
+EVERY: dict[str, Stage] = {IMAGE_REFERENCE.name: IMAGE_REFERENCE, CONTAMINATION.name: CONTAMINATION, **GRAPH}
 """Those too that only some recipes have."""
 
 

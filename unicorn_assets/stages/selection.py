@@ -18,7 +18,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer, read_rows
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.tables import SOURCES
-from unicorn_assets.stages import checks, corpus
+from unicorn_assets.stages import checks, contamination, corpus
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.candidates import Candidates, read_candidates
 from unicorn_assets.stages.tools import Tools
@@ -39,7 +39,7 @@ class Rule:
     fields: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
 
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (Rule(contamination.contamination, contamination.decide),)
 """All rules; of two that keep a row out the first gives the reason. A rule's stage stands after those before it."""
 
 
