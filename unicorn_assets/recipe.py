@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.decontamination import Benchmark, Decontamination
 from unicorn_assets.errors import RecipeError
+from unicorn_assets.mix import Mix
 from unicorn_assets.section import Count, Section, explain, flatten, named
 
 SHIPPED = Path(__file__).parent / "recipes"
@@ -176,6 +177,7 @@ class Recipe(Section):
     encoder: Encoder = Encoder()
     alignment: Alignment = Alignment()
     decontamination: Decontamination = Decontamination()
+    mix: Mix = Mix()
     release: Release = Release()
 
 

@@ -25,7 +25,7 @@ def test_every_key_that_is_commented_out_is_at_its_default(tmp_path):
 
 def test_benchmarks_are_shown_and_left_out():
     text = commented("mine", [Path("/seeds.txt")])
-    shown = text.split("# [[decontamination.benchmarks]]")[1].split("[release]")[0]
+    shown = text.split("# [[decontamination.benchmarks]]")[1].split("[mix]")[0]
     given = re.sub(r"(?m)^# (?=(name|path|format|columns) = )", "", shown).replace("…", '"mine.csv"')
     given = "[[decontamination.benchmarks]]" + given
     recipe = recipes.parse(text + "\n" + given, where="mine", base=Path("/folder"))
