@@ -57,13 +57,10 @@ class Ngrams:
         self._width = min(min_words, ngram)
         self._known: dict[str, int] = {}
         found: dict[tuple[int, ...], dict[tuple[int, ...], Source]] = defaultdict(dict)
-        self.texts, self.too_short = 0, 0
         for source, text in texts:
             said = words(text)
             if len(said) < self._width:
-                self.too_short += 1
                 continue
-            self.texts += 1
             codes = [self._known.setdefault(word, len(self._known)) for word in said]
             length = min(ngram, len(codes))
             for start in range(len(codes) - length + 1):

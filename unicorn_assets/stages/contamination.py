@@ -27,6 +27,7 @@ from unicorn_assets.stages.runner import standing
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.synthesis.benchmarks import Texts, content_hash, read_texts
 from unicorn_assets.synthesis.conversations import IMAGE
+from unicorn_assets.text import words
 
 REASON = "contaminated"
 EXCERPT = 300
@@ -190,11 +191,10 @@ def _find(work: Work, drafts: Drafts) -> Made:
 
 
 def _told(found: Texts, contaminated: int, min_words: int) -> dict[str, Any]:
-    compared = Ngrams(found.texts, min_words, min_words)
     return {
         "columns": ", ".join(found.columns),
         "texts": len(found.texts),
-        "too_short": compared.too_short,
+        "too_short": sum(len(words(text)) < min_words for _, text in found.texts),
         "unusable": found.unusable,
         "contaminated": contaminated,
     }

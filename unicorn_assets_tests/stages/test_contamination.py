@@ -10,9 +10,11 @@ import time
 import pytest
 
 from unicorn_assets import recipe as recipes
+from unicorn_assets.cli.trace import trace
 from unicorn_assets.errors import BenchmarkError, LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.lineage import left_out
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.release.verify import verify
 from unicorn_assets.stages.corpus import upstream
@@ -69,7 +71,7 @@ def dialog_questions(home, recipe):
     return found
 
 
-def test_planted_texts_leave_the_release_with_their_evidence(home, recipe, tmp_path):
+def test_planted_texts_leave_the_release_with_their_evidence(home, recipe, tmp_path, capsys):
     caption = rows(home, "pretrain_dataset", recipe)[5]
     fragment = " ".join(words(caption["caption"])[4:24])
     question, asking = sorted(dialog_questions(home, recipe).items())[0]
@@ -99,6 +101,12 @@ def test_planted_texts_leave_the_release_with_their_evidence(home, recipe, tmp_p
     one = next(row for row in decided if (row["id"], row["table"]) == (caption["id"], "pretrain"))
     assert one["evidence"] == "coco, caption of row 2"
     assert evidence["shared"] in one["detail"]
+    step = left_out(home.lake, caption["id"])[-1]
+    assert step["reason"] == "contaminated, left out of pretrain"
+    assert (step["detail"], step["text"]) == (one["detail"], "coco, caption of row 2")
+    trace(home, caption["id"], as_json=False)
+    shown = capsys.readouterr().out
+    assert "selection [all]: not selected\n    reason: contaminated, left out of pretrain" in shown
     assert list(verify(home.releases / "demo" / "latest")) == []
     manifest = json.loads((home.releases / "demo" / "latest" / "manifest.json").read_text())
     assert manifest["selection"]["pretrain"]["left"] == {

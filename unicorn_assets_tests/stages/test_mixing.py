@@ -92,6 +92,20 @@ def test_more_of_the_same_mix_only_adds():
     assert left(large) < left(small)
 
 
+def test_what_is_withdrawn_gives_its_place_to_the_next_and_moves_no_other():
+    wanted = mix({"topic": "boats", "share": 0.5}, {"share": 0.5}, total=40)
+    found = corpus()
+    before = everything(found) - left(met(wanted, found)[0])
+    gone = min(before)
+    stay = {
+        table: np.asarray([(one, table) != gone for one in rows.ids.astype(str)])
+        for table, rows in found.tables.items()
+    }
+    after = everything(found) - {gone} - left(meet(wanted, found, stay))
+    assert len(after) == len(before) == 40
+    assert before - after == {gone}
+
+
 def test_what_fits_no_part_is_the_rest_or_left_out():
     without, found = met(mix({"task": "pretrain", "share": 1.0}))
     assert {table for _, table in left(without)} == {"instruction"}
