@@ -44,6 +44,16 @@ def contamination(recipe: Recipe) -> Stage | None:
     return replace(CONTAMINATION, lane="cpu" if chosen.cosine is None else "gpu")
 
 
+def refuse_unusable(recipe: Recipe) -> None:
+    """Refuses a recipe whose benchmarks cannot be used, before anything is made that waits for them at the end.
+
+    Raises:
+        BenchmarkError: a file cannot be read, is empty, or has no such column or not one text.
+    """
+    for benchmark in recipe.decontamination.benchmarks:
+        read_texts(benchmark)
+
+
 def _decided_by(tools: Tools) -> dict[str, Any]:
     """What decides whether a text is contaminated: what the files hold, not where they stand."""
     chosen = tools.recipe.decontamination

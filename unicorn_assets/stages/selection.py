@@ -33,12 +33,10 @@ class Rule:
     Args:
         stage: the stage below the shards whose rows it goes by, as the recipe wants it; None where it does not.
         decide: the decisions that follow from that stage's rows, as a table of `decisions.SCHEMA`.
-        fields: what decides these decisions beside the stage's rows.
     """
 
     stage: Callable[[Recipe], Stage | None]
     decide: Callable[[Work], pa.Table]
-    fields: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
 
 
 RULES: tuple[Rule, ...] = (Rule(contamination.contamination, contamination.decide),)
@@ -63,9 +61,6 @@ def below(recipe: Recipe) -> Mapping[str, Stage]:
 
 def _fields(tools: Tools) -> dict[str, Any]:
     fields = corpus.corpus_fields(tools)
-    for rule in RULES:
-        if (stage := rule.stage(tools.recipe)) is not None and (decided := rule.fields(tools.recipe)):
-            fields[stage.name] = decided
     if tools.recipe.mix.wanted:
         fields["mix"] = tools.recipe.mix.model_dump(mode="json")
     return fields

@@ -24,7 +24,7 @@ from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.runner import make
 from unicorn_assets.synthesis.conversations import IMAGE
 from unicorn_assets.text import words
-from unicorn_assets_tests.conftest import data_files, materialize
+from unicorn_assets_tests.conftest import data_files, materialize, run
 from unicorn_assets_tests.stages.corpora import (
     benchmark,
     copied,
@@ -213,6 +213,15 @@ def test_a_benchmark_that_cannot_be_used_is_one_error_that_names_it(home, recipe
     due = backlog(tools, states(tools, upstream(chosen))).release
     assert due.stage == "contamination"
     assert (home.releases / "demo" / "latest" / "manifest.json").is_file()
+
+
+def test_a_run_with_such_a_benchmark_makes_nothing(tmp_path, recipe):
+    chosen = with_section(
+        recipe, decontamination={"benchmarks": [{"name": "mine", "path": str(tmp_path / "gone.csv")}]}
+    )
+    with pytest.raises(BenchmarkError, match="there is no file"):
+        run(Home(tmp_path / "home"), chosen)
+    assert not (tmp_path / "home").exists()
 
 
 def test_decisions_about_other_benchmarks_are_not_applied(home, recipe, tmp_path):

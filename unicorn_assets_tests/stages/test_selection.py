@@ -126,6 +126,17 @@ def test_only_what_changes_the_selection_makes_it_again(home, recipe):
     assert "mix.wanted.0.share: 0.5 -> None" in due.why
 
 
+def test_another_licence_makes_a_release_and_no_shard(home, recipe):
+    table = recipe.model_dump()
+    table["seeds"]["sources"][0]["licence"] = "LicenseRef-mine"
+    changed = with_section(recipe, seeds=table["seeds"])
+    home.adopt(changed, change=True)
+    outcomes = materialize(home, changed)
+    made = {stage for (stage, _), outcome in outcomes.items() if not outcome.reused}
+    assert made == {"seed_sources", "caption_seeds", "selection", "release"}
+    assert "LicenseRef-mine" in {one["licence"] for one in manifest(home)["licences"]}
+
+
 def test_a_late_shard_makes_no_old_one_stale(home, recipe, tmp_path):
     mixed = with_section(recipe, mix=MIX)
     make_below(home, mixed)
