@@ -4,9 +4,9 @@ What was found of a shard is kept for as long as shard, benchmarks and threshold
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -34,6 +34,7 @@ EXCERPT = 300
 """Characters of what is shared that are kept."""
 
 Row = dict[str, Any]
+Key = TypeVar("Key")
 
 
 def contamination(recipe: Recipe) -> Stage | None:
@@ -89,55 +90,58 @@ class _Look:
 
     def __init__(self, tools: Tools, benchmarks: Mapping[str, Texts]) -> None:
         chosen = tools.recipe.decontamination
-        every = [text for found in benchmarks.values() for text in found.texts]
-        self.ngrams = Ngrams(every, chosen.ngram, chosen.min_words)
+        every = [
+            (source, text)
+            for found in benchmarks.values()
+            for source, text in found.texts
+            if len(words(text)) >= chosen.min_words
+        ]
+        self._ngrams = Ngrams(every, chosen.ngram, chosen.min_words)
         self._tools, self._meanings = tools, None
-        if chosen.cosine is not None:
+        if chosen.cosine is not None and every:
             self._meanings = Meanings(every, tools.encoder.encode([text for _, text in every]), chosen.cosine)
 
-    def shard(self, work: Work, table: str, shard: str) -> Iterator[Row]:
-        """The contaminated candidates of a shard's table, sorted by id."""
-        near = self._near_captions(work, shard)
-        for window in windows(read_rows(work.lake.rows(SOURCES[table], shard))):
-            found = {row["id"]: one for row in window if (one := self._repeats(table, row, near)) is not None}
-            if self._meanings is not None and table == "instruction":
-                self._near_questions(window, found)
-            for sample in sorted(found):
-                place, match = found[sample]
-                yield _row(sample, table, place, match)
+    def shard(self, work: Work, shard: str) -> Iterator[Row]:
+        """The contaminated candidates of a shard."""
+        near: dict[str, Match] = {}
+        if self._meanings is not None:  # captions have their vectors already
+            for ids, vectors in iter_vectors(work.lake.vectors("text_embeddings", shard), WINDOW_ROWS):
+                near |= _found(ids, self._meanings.matches(vectors))
+        for table, stage in SOURCES.items():
+            for window in windows(read_rows(work.lake.rows(stage, shard))):
+                found = {row["id"]: one for row in window if (one := self._repeats(table, row, near)) is not None}
+                if self._meanings is not None and table == "instruction":
+                    found |= self._near_questions([row for row in window if row["id"] not in found], self._meanings)
+                for sample, (place, match) in found.items():
+                    yield _row(sample, table, place, match)
 
     def _repeats(self, table: str, row: Row, near: Mapping[str, Match]) -> tuple[str, Match] | None:
         """Where a sample repeats a benchmark: in words before in meaning, in its caption before in a turn."""
         for place, text in _texts(table, row):
-            if (match := self.ngrams.match(text)) is not None:
+            if (match := self._ngrams.match(text)) is not None:
                 return place, match
         return ("caption", near[row["id"]]) if row["id"] in near else None
 
-    def _near_captions(self, work: Work, shard: str) -> dict[str, Match]:
-        """Captions that are near a benchmark's text, by the vectors that they have already."""
-        if self._meanings is None:
-            return {}
-        found: dict[str, Match] = {}
-        for ids, vectors in iter_vectors(work.lake.vectors("text_embeddings", shard), WINDOW_ROWS):
-            matches = self._meanings.matches(vectors)
-            found |= {sample: one for sample, one in zip(ids, matches, strict=True) if one is not None}
-        return found
-
-    def _near_questions(self, window: list[Row], found: dict[str, tuple[str, Match]]) -> None:
-        assert self._meanings is not None
-        asked = [  # without the options of a multiple choice
-            (row["id"], place, text.partition("\n")[0])
-            for row in window
-            if row["id"] not in found
+    def _near_questions(self, rows: list[Row], meanings: Meanings) -> dict[str, tuple[str, Match]]:
+        """The first question of each dialog that is near a benchmark's text, without the options of a choice."""
+        asked = [
+            ((row["id"], place), text.partition("\n")[0])
+            for row in rows
             for place, text in _texts("instruction", row)
             if place.startswith("question")
         ]
         if not asked:
-            return
-        matches = self._meanings.matches(self._tools.encoder.encode([text for _, _, text in asked]))
-        for (sample, place, _), match in zip(asked, matches, strict=True):
-            if match is not None:
-                found.setdefault(sample, (place, match))
+            return {}
+        vectors = self._tools.encoder.encode([text for _, text in asked])
+        near: dict[str, tuple[str, Match]] = {}
+        for (sample, place), match in _found([one for one, _ in asked], meanings.matches(vectors)).items():
+            near.setdefault(sample, (place, match))
+        return near
+
+
+def _found(keys: Sequence[Key], matches: Sequence[Match | None]) -> dict[Key, Match]:
+    """The matches that there are."""
+    return {key: match for key, match in zip(keys, matches, strict=True) if match is not None}
 
 
 def _texts(table: str, row: Row) -> Iterator[tuple[str, str]]:
@@ -180,7 +184,7 @@ def _find(work: Work, drafts: Drafts) -> Made:
         if shard in kept:
             rows += kept[shard]
         else:
-            rows += [row for table in SOURCES for row in look.shard(work, table, shard)]
+            rows += look.shard(work, shard)
         work.progress(looked, None)
     rows.sort(key=lambda row: (row["id"], row["table"]))
     found = pa.Table.from_pylist([row | {"fingerprint": work.fingerprint} for row in rows], CONTAMINATION.written)
@@ -252,6 +256,7 @@ CONTAMINATION = Stage(
     checks=(
         checks.ROWS_CONSERVED,
         checks.SCHEMA,
+        checks.ONCE_A_TABLE,
         CheckSpec(
             "contamination_low",
             "No larger share of the candidates repeats a benchmark than the recipe's `warn_share`.",

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from unicorn_assets.curation import decisions
 from unicorn_assets.curation.decisions import Leaving
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer, read_rows
+from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.tables import SOURCES
 from unicorn_assets.stages import checks, contamination, corpus, emptied, mixing
@@ -119,16 +119,6 @@ def _write(work: Work, drafts: Drafts, decided: pa.Table) -> None:
         writer.write_table(decided.append_column("fingerprint", fingerprint), row_group_size=BATCH_ROWS)
 
 
-def _decided_once(finished: Finished) -> Finding:
-    before, rows = ("", ""), 0
-    for row in read_rows(finished.drafts.paths["rows"], ["id", "table"]):
-        if (row["id"], row["table"]) <= before:
-            return Finding(False, {"id": row["id"], "table": row["table"], "row": rows})
-        before, rows = (row["id"], row["table"]), rows + 1
-    left = sum(finished.made.not_selected.values())
-    return Finding(rows == left, {"decisions": rows, "not_selected": left})
-
-
 def _mix_met(finished: Finished) -> Finding:
     parts: dict[str, Any] = finished.made.metrics.get("mix", {})
     lacking = {name: told["missing"] for name, told in parts.items() if told["missing"]}
@@ -152,7 +142,7 @@ SELECTION = Stage(
     checks=(
         checks.ROWS_CONSERVED,
         checks.SCHEMA,
-        CheckSpec("decided_once", "Decisions are sorted by id and table, and no row is decided twice.", _decided_once),
+        checks.ONCE_A_TABLE,
         CheckSpec(
             "mix_met",
             "Every part of the recipe's mix has its share; what is missing stands in the file of requests.",

@@ -25,6 +25,7 @@ from unicorn_assets.stages.runner import make
 from unicorn_assets.synthesis.conversations import IMAGE
 from unicorn_assets.text import words
 from unicorn_assets_tests.conftest import data_files, materialize, run
+from unicorn_assets_tests.doubles import HashEncoder
 from unicorn_assets_tests.stages.corpora import (
     benchmark,
     copied,
@@ -130,18 +131,41 @@ def test_without_benchmarks_nothing_of_it_stands_in_the_graph(recipe):
     )
 
 
-def test_near_in_meaning_by_the_recipes_encoder(home, recipe, tmp_path):
-    caption = rows(home, "pretrain_dataset", recipe)[0]
-    question, asking = sorted(dialog_questions(home, recipe).items())[0]
-    section = {"benchmarks": [benchmark(tmp_path / "b.csv", caption["caption"], question)], "min_words": 13}
-    chosen = with_section(recipe, decontamination=section | {"cosine": 0.999, "ngram": 10_000})
-    make_below(home, chosen, until="contamination")
+class BagEncoder(HashEncoder):
+    """A stand-in to which texts of the same words mean the same, in whatever order they stand."""
+
+    name = "bag"
+
+    def encode(self, texts):
+        return super().encode([" ".join(sorted(words(text))) for text in texts])
+
+
+def test_near_in_meaning_by_the_recipes_encoder(base, recipe, tmp_path):
+    caption = rows(base, "pretrain_dataset", recipe)[0]
+    question, asking = sorted(dialog_questions(base, recipe).items())[0]
+    turned = [" ".join(reversed(words(text))) for text in (caption["caption"], question)]
+    section = {"benchmarks": [benchmark(tmp_path / "b.csv", *turned)]}
+    home = Home(tmp_path / "home")
+    off = with_section(recipe, decontamination=section)
+    materialize(home, off, encoder=BagEncoder)
+    assert rows(home, "contamination") == []
+    near = with_section(recipe, decontamination=section | {"cosine": 0.999})
+    assert graph(near)["contamination"].lane == "gpu"
+    assert graph(off)["contamination"].lane == "cpu"
+    home.adopt(near, change=True)
+    outcomes = materialize(home, near, encoder=BagEncoder)
+    assert {stage for (stage, _), one in outcomes.items() if not one.reused} == {
+        "contamination",
+        "selection",
+        "release",
+    }
     found = {(row["id"], row["table"]): row for row in rows(home, "contamination")}
-    near = found[caption["id"], "pretrain"]
-    if near["how"] == "meaning":
-        assert (near["row"], near["shared"]) == (2, caption["caption"][:300])
-        assert near["similarity"] >= 0.999
-    assert {sample for sample, table in found if table == "instruction"} >= asking
+    hit = found[caption["id"], "pretrain"]
+    assert (hit["how"], hit["place"], hit["row"], hit["shared"]) == ("meaning", "caption", 2, turned[0][:300])
+    assert hit["similarity"] >= 0.999
+    dialogs = {sample: row for (sample, table), row in found.items() if table == "instruction"}
+    assert set(dialogs) == asking | ({caption["id"]} & set(dialogs))
+    assert {row["place"][:8] for sample, row in dialogs.items() if sample != caption["id"]} == {"question"}
 
 
 def test_another_file_of_the_same_name_is_looked_at_and_the_same_elsewhere_is_not(home, recipe, tmp_path):
@@ -240,6 +264,7 @@ import sys
 from pathlib import Path
 from unicorn_assets import recipe as recipes
 from unicorn_assets.home import Home
+from unicorn_assets_tests.doubles import HashEncoder
 from unicorn_assets_tests.stages.corpora import make_below
 make_below(Home(Path(sys.argv[1])), recipes.load(sys.argv[2]))
 """
