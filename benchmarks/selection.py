@@ -1,8 +1,8 @@
 """How fast candidates are looked through: `python -m benchmarks.selection [--rows N] [--texts N]`.
 
 Captions are those of the rules engine. Of the benchmark's texts half are as long as a caption's sentence, half are
-short questions; every thousandth caption is planted in it. The mix has six parts by topic, task and length. Seconds of
-CPU; one core.
+short questions; every thousandth caption is planted in it. The mix has five parts and the rest, by topic, task and
+length. Seconds of CPU; one core.
 """
 
 import argparse
