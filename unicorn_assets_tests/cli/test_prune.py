@@ -16,6 +16,7 @@ from unicorn_assets.errors import BusyError
 from unicorn_assets.execution import old_runs, postgres
 from unicorn_assets.identity import shard_names
 from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets_tests.alerts.making import alert, look, record, rows, settings
 from unicorn_assets_tests.conftest import data_files, materialize, run
 from unicorn_assets_tests.postgres import cluster
 
@@ -139,6 +140,23 @@ def test_runs_stay_until_the_alerts_have_read_them_and_a_prune_cut_short_is_ende
     assert set(statuses(home)) == second
     assert run_files(home) == second
     assert not list((home.path / "locks").glob("prune.*"))
+
+
+def test_alerts_that_have_arrived_go_with_their_runs(home, recipe, monkeypatch, capsys):
+    monkeypatch.delenv(postgres.VARIABLE, raising=False)
+    assert run(home, recipe) == 0
+    first = set(statuses(home))
+    assert run(home, recipe) == 0
+    told = [alert(number, when=1.0, run_id=run_id) for number, run_id in enumerate(sorted(statuses(home)))]
+    record(home.state, *told)
+    look(home.state, settings({"name": "log", "kind": "log"}))
+    capsys.readouterr()
+    prune(home, NOW, answers=False, dry_run=True)
+    assert f"{len(first)} alerts of that age that have arrived would go." in capsys.readouterr().out
+    assert rows(home.state, "SELECT count(*) FROM alerts") == [(len(told),)]
+    prune(home, NOW, answers=False, dry_run=False)
+    assert f"{len(first)} alerts of that age that have arrived go." in capsys.readouterr().out
+    assert rows(home.state, "SELECT count(*) FROM alerts") == [(len(told) - len(first),)]
 
 
 def test_runs_of_a_backfill_stay_until_it_is_finished(home, recipe, monkeypatch):
