@@ -9,7 +9,7 @@ from rich.filesize import decimal
 from unicorn_assets.alerts import outbox, progress, pruning
 from unicorn_assets.defs.instance import open_instance
 from unicorn_assets.engines.store import drop
-from unicorn_assets.errors import BusyError
+from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.execution.old_runs import Old, OldRuns
 from unicorn_assets.home import Home
 from unicorn_assets.lake.locks import locked
@@ -29,9 +29,11 @@ def prune(home: Home, age: timedelta, *, answers: bool, dry_run: bool, tools: To
 
     Raises:
         BusyError: another one is at work, or, where answers are to go, a `unicorn run`.
-        UnicornError: HOME or its recipe cannot be read or written.
+        UnicornError: there is no HOME, or it or its recipe cannot be read or written.
     """
     console, before = Console(highlight=False), datetime.now(UTC) - age
+    if not home.path.is_dir():
+        raise LakeError(f"There is no HOME {home.path}.", "name the one that is meant with --home.")
     home.prepare()
     with locked(home.path / "locks" / "prune", what=f"pruning HOME {home.path}", wait_seconds=0):
         _prune_alerts(home, before, _prune_runs(home, _told_of(home, before), console, dry_run), console, dry_run)

@@ -12,8 +12,9 @@ from unicorn_assets.cli.main import main
 from unicorn_assets.cli.prune import prune
 from unicorn_assets.defs import instance
 from unicorn_assets.engines.store import AnswerStore, size
-from unicorn_assets.errors import BusyError
+from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.execution import old_runs, postgres
+from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets_tests.alerts.making import alert, look, record, rows, settings
@@ -208,6 +209,12 @@ def test_answers_of_shards_that_are_long_fresh_go_on_request_alone(home, recipe,
     other = recipe.model_copy(update={"expansion": recipe.expansion.model_copy(update={"temperature": 0.5})})
     home.adopt(other, change=True)
     assert asked_again(home, other) > 0
+
+
+def test_a_home_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(LakeError, match="There is no HOME"):
+        prune(Home(tmp_path / "typo"), NOW, answers=False, dry_run=True)
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1y", "9999999999w"])
