@@ -127,6 +127,7 @@ class Look:
 
     def _note_failures(self, tried: Attempts, job: str) -> None:
         since = datetime.now(UTC) - REMEMBERED
+        tried.clear(since.timestamp())
         chosen = dg.RunsFilter(job_name=f"make_{job}", statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
         for record in self._instance.get_run_records(chosen):
             run = record.dagster_run
@@ -160,6 +161,8 @@ class Look:
         due = found.sources if job == "sources" else found.release
         if due is None:
             waits = job == "release" and (found.sources is not None or found.shards)
+            if not waits and job in tried.partitions():
+                tried.forget(job)  # it has been made
             yield dg.SkipReason(f"{len(found.shards):,} shards are not fresh yet." if waits else "All is fresh.")
         elif requested.whole(self._instance, set(assets)):
             yield dg.SkipReason("It is being made.")
@@ -169,12 +172,12 @@ class Look:
             yield _request(due, when, None)
 
     def _has_tries(self, tried: Attempts, due: Due, partition: str) -> bool:
-        """Whether it may be tried once more; where it may not, people hear of it once."""
+        """Whether it may be tried once more; where it may not, people hear of it once, as of each last try."""
         if tried.count(partition, due.wanted) < self._chosen.tries:
             return True
         _, run_id = tried.last(partition, due.wanted)
         gave_up = Alert(
-            id=f"gave_up:{partition}:{due.wanted}",
+            id=f"gave_up:{partition}:{due.wanted}:{run_id}",
             kind="gave_up",
             severity="ERROR",
             asset=due.stage,
