@@ -19,10 +19,11 @@ from unicorn_assets.stages import freshness
 from unicorn_assets.stages.accounting import HOUR, Usage
 from unicorn_assets.stages.base import Stage
 from unicorn_assets.stages.budget import Standing, standing
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.dialogs import task_of
+from unicorn_assets.stages.due import backlog
 from unicorn_assets.stages.freshness import State
-from unicorn_assets.stages.graph import graph
-from unicorn_assets.stages.release import RELEASE, upstream
+from unicorn_assets.stages.graph import below_the_shards, graph
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.seeds import SEED_SOURCES
 from unicorn_assets.stages.tools import Tools
@@ -226,11 +227,11 @@ def _lines(
     parts: Mapping[str, Part],
     costs: Mapping[str, Cost],
 ) -> list[Line]:
-    every = sum(left.seeds.values())
+    every, below, unreleased = sum(left.seeds.values()), below_the_shards(tools.recipe), _release_left(tools, states)
     lines = []
     for name, stage in stages.items():
-        if name == RELEASE.name:
-            stale = [ALL] if _release_left(tools, states) else []
+        if name in below:
+            stale = [ALL] if unreleased else []
         else:
             stale = [shard for shard in stage.shards(tools.recipe) if states[name, shard].condition != "fresh"]
         sample = min(every, tools.recipe.alignment.sample) if name == FIT else every
@@ -250,8 +251,6 @@ def _release_left(tools: Tools, states: States) -> bool:
     """Whether a release is still to be made."""
     if any(state.condition != "fresh" for state in states.values()):
         return True
-    from unicorn_assets.stages.due import backlog
-
     return backlog(tools, states.values()).release is not None
 
 
