@@ -1,7 +1,8 @@
 """The view `answer_costs`: what the answers in the lake cost, by who asked and where their rows ended.
 
-A row ends kept, or thrown away by a filter of the stage that it fell out at. All answers of a shard count, whenever and
-by whichever run they were bought, at the prices in the settings when the shard was made.
+A row ends kept, or thrown away by a filter of the stage that it fell out at, or left behind by the selection. All
+answers of a shard count, whenever and by whichever run they were bought, at the prices in the settings when the shard
+was made.
 """
 
 from collections.abc import Collection
@@ -13,6 +14,9 @@ NEEDED = frozenset({"expanded_captions", "instruction_dialogs"})
 _OF_DIALOGS = "(stage LIKE '%dialog%' OR stage LIKE 'instruction%')"
 """Stages that throw dialogs away; all others throw away captions."""
 
+_LEFT_BEHIND = """
+    UNION ALL SELECT id, starts_with("table", 'instruction'), 'selection', reason FROM selection"""
+
 ANSWER_COSTS = f"""
 WITH rates AS (
     SELECT stage, shard, fields, metrics, metrics->>'$.prices.currency' AS currency,
@@ -21,19 +25,21 @@ WITH rates AS (
         coalesce(CAST(metrics->>'$.device_seconds' AS DOUBLE) / nullif(CAST(metrics->>'$.requests' AS BIGINT), 0)
             * CAST(metrics->>'$.prices.device_hour' AS DOUBLE) / 3600, 0) AS device_price
     FROM materializations WHERE stage IN ('expanded_captions', 'instruction_dialogs')
+), gone AS (
+    SELECT id, {_OF_DIALOGS} AS dialog, stage, reason FROM rejections
+    WHERE shard <> 'all' AND stage NOT IN ('expanded_captions', 'instruction_dialogs', 'caption_seeds'){{selected}}
 ), thrown AS (
-    SELECT shard, id, {_OF_DIALOGS} AS dialog, min_by(stage, stage) AS stage, min_by(reason, stage) AS reason
-    FROM rejections WHERE stage NOT IN ('expanded_captions', 'instruction_dialogs', 'caption_seeds') GROUP BY ALL
+    SELECT id, dialog, min_by(stage, stage) AS stage, min_by(reason, stage) AS reason FROM gone GROUP BY ALL
 ), answers AS (
     SELECT 'expanded_captions' AS asked_by, 'expansion' AS task, rows.shard, thrown.stage AS fell_at, thrown.reason,
         1 AS rows, rows.prompt_tokens, rows.completion_tokens
     FROM expanded_captions AS rows
-    LEFT JOIN thrown ON thrown.shard = rows.shard AND thrown.id = rows.id AND NOT thrown.dialog
+    LEFT JOIN thrown ON thrown.id = rows.id AND NOT thrown.dialog
     UNION ALL
     SELECT 'instruction_dialogs', rows.task, rows.shard, thrown.stage, thrown.reason, 1, rows.prompt_tokens,
         rows.completion_tokens
     FROM instruction_dialogs AS rows
-    LEFT JOIN thrown ON thrown.shard = rows.shard AND thrown.id = rows.id AND thrown.dialog
+    LEFT JOIN thrown ON thrown.id = rows.id AND thrown.dialog
     UNION ALL
     SELECT stage, split_part(name, '/', 1), shard, stage, split_part(name, '/', 2),
         CAST(found->>'$.rows' AS BIGINT), CAST(found->>'$.prompt_tokens' AS BIGINT),
@@ -65,4 +71,5 @@ def create(connection: duckdb.DuckDBPyConnection, there: Collection[str], *, ane
     if not NEEDED.issubset(there):
         connection.execute("DROP VIEW IF EXISTS answer_costs")
     elif anew or "answer_costs" not in there:
-        connection.execute(f"CREATE OR REPLACE VIEW answer_costs AS {ANSWER_COSTS}")
+        query = ANSWER_COSTS.format(selected=_LEFT_BEHIND if "selection" in there else "")
+        connection.execute(f"CREATE OR REPLACE VIEW answer_costs AS {query}")
