@@ -22,9 +22,9 @@ from unicorn_assets.lake.locks import held
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.settings import Schedule
 from unicorn_assets.stages import freshness
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.due import Backlog, Due, backlog
-from unicorn_assets.stages.graph import GRAPH, above_the_shards
-from unicorn_assets.stages.release import RELEASE, upstream
+from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 WHY, WANTED = "unicorn/why", "unicorn/wanted"
@@ -42,7 +42,8 @@ JOBS = ("sources", "shards", "release")
 
 def assets_of(job: str, recipe: Recipe) -> list[str]:
     """The assets that a job makes."""
-    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": [RELEASE.name]}[job]
+    below = list(below_the_shards(recipe))
+    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": below}[job]
 
 
 def jobs(recipe: Recipe) -> list[UnresolvedAssetJobDefinition]:
@@ -62,7 +63,11 @@ def schedules(tools: Tools) -> list[dg.ScheduleDefinition]:
     return [
         _schedule(tools, "sources", "Reads the seeds and fits the transfer where they are missing or stale."),
         _schedule(tools, "shards", "Requests the shards that are missing, stale, or failed with tries left."),
-        _schedule(tools, "release", "Makes a release once every shard is fresh and the latest does not hold them."),
+        _schedule(
+            tools,
+            "release",
+            "Selects and releases once every shard is fresh and the latest release does not hold them.",
+        ),
     ]
 
 

@@ -16,8 +16,8 @@ from unicorn_assets.execution import requested
 from unicorn_assets.execution.internals import PartitionBackfill
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages import freshness
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.graph import GRAPH, above_the_shards
-from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize

@@ -151,7 +151,10 @@ def test_a_check_of_ours_that_must_hold_before_a_stage_is_one_alert(tools, dagst
     tools.home.adopt(tools.recipe)
     job = build(tools).resolve_implicit_global_asset_job_def()
     done = job.execute_in_process(
-        run_config=QUIET, asset_selection=[dg.AssetKey("release")], instance=dagster, raise_on_error=False
+        run_config=QUIET,
+        asset_selection=[dg.AssetKey(name) for name in ("selection", "release")],
+        instance=dagster,
+        raise_on_error=False,
     )
     assert not done.success
     look(connection, dagster)
