@@ -6,6 +6,7 @@ was made.
 """
 
 from collections.abc import Collection
+from contextlib import suppress
 
 import duckdb
 
@@ -68,8 +69,10 @@ def create(connection: duckdb.DuckDBPyConnection, there: Collection[str], *, ane
         there: names of the views that stand.
         anew: makes it again if it stands already.
     """
-    if not NEEDED.issubset(there):
-        connection.execute("DROP VIEW IF EXISTS answer_costs")
-    elif anew or "answer_costs" not in there:
+    if NEEDED.issubset(there) and not anew and "answer_costs" in there:
+        return
+    connection.execute("DROP VIEW IF EXISTS answer_costs")
+    if NEEDED.issubset(there):
         query = ANSWER_COSTS.format(selected=_LEFT_BEHIND if "selection" in there else "")
-        connection.execute(f"CREATE OR REPLACE VIEW answer_costs AS {query}")
+        with suppress(duckdb.BinderException):  # rows of a program that kept no tokens with them
+            connection.execute(f"CREATE VIEW answer_costs AS {query}")
