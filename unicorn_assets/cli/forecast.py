@@ -157,6 +157,9 @@ def _table(found: Forecast) -> Table:
             answers = f"{line.answers.value:,.0f}" if line.answers.value else "-"
             tokens = _cells(line.tokens, _number) if line.answers.value else ("-", "-")
             table.add_row(line.stage, f"{line.shards:,}", answers, *tokens, *_cells(line.seconds, _clock))
+    beside = found.seconds.value - sum(line.seconds.value for line in found.lines)
+    if beside > 0:
+        table.add_row("beside the stages: runs, loading, ramp", *([""] * 4), _clock(beside))
     table.add_row("in all", "", "", *_cells(found.tokens, _number), *_cells(found.seconds, _clock))
     return table
 

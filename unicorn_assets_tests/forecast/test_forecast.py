@@ -127,6 +127,7 @@ def test_money_and_budget_are_compared_with_what_is_left(home, served, capsys):
     assert "EUR" in shown
     assert "The budget will not do: budget.money is 0.12" in shown
     assert "10 rows are few" in shown
+    assert "beside the stages" in shown
     assert "unicorn run" in shown
 
 
