@@ -167,14 +167,26 @@ def alerts(home: Home, retry: bool) -> None:
 
 
 @main.command()
-@click.argument("sample")
+@click.argument("sample", required=False)
 @home_option
+@click.option("--release", metavar="VERSION", help="Trace a row of this release instead; `latest` for the newest.")
+@click.option("--table", default="pretrain", show_default=True, help="The release's table.")
+@click.option("--source", metavar="NAME", help="Trace a row of this source of seeds instead.")
+@click.option("--row", type=click.IntRange(0), help="Of the release's table, from 0; of the source's file, from 1.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def trace(sample: str, home: Home, as_json: bool) -> None:
-    """Tell a sample's story by its id: where it came from, what was made of it, where it went."""
+def trace(
+    sample: str | None,
+    home: Home,
+    release: str | None,
+    table: str,
+    source: str | None,
+    row: int | None,
+    as_json: bool,
+) -> None:
+    """Tell the story of a sample, by its id or its seed's text: whence it came, what was made of it, where it went."""
     from unicorn_assets.cli import trace as command
 
-    command.trace(home, sample, as_json=as_json)
+    command.trace(home, sample, release=release, table=table, source=source, row=row, as_json=as_json)
 
 
 @main.command()
