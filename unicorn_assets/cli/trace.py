@@ -92,7 +92,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         if step["outcome"] == "absent":
             continue
         yield f"{step['stage']} [{step['shard']}]: {step['outcome'].replace('_', ' ')}"
-        told = step["row"] if step["outcome"] == "kept" else step
+        told = {name: step.get(name) for name in ("reason", "detail", "text")} | step.get("row", {})
         yield from (f"    {line}" for line in _worth(told, seen))
         for other in step.get("also", []):
             yield f"    also {other['reason']}: {other.get('source')}, {other.get('file')} row {other.get('row')}"
@@ -105,8 +105,8 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         yield "in no release"
 
 
-OWN = ("stage", "shard", "outcome", "also", "made_by", "id", "fingerprint")
-"""What stands elsewhere in the lines of a step."""
+OWN = ("outcome", "id")
+"""What stands elsewhere in the lines of a row."""
 
 
 def _worth(row: dict[str, Any], seen: dict[str, Any]) -> Iterator[str]:

@@ -27,8 +27,9 @@ def is_id(text: str) -> bool:
 def story(lake: Lake, stages: Sequence[str], shards: int, sample: str) -> list[dict[str, Any]]:
     """What became of a sample at each stage, in the order of `stages`.
 
-    Each entry has `stage`, `shard`, `outcome` (`kept`, `rejected`, `not_selected` or `absent`), the `row` or the
-    `reason` and `detail`, and `made_by`: fingerprint, run, engine and whatever else decided the rows.
+    Each entry has `stage`, `shard`, `outcome` (`kept`, `rejected`, `not_selected` or `absent`), the `row`, for what was
+    set aside the `reason`, `detail` and `text`, and `made_by`: fingerprint, run, engine and what else decided the rows.
+    `also` are further rows of it that were set aside: of other sources, say.
 
     Raises:
         LakeError: a sidecar or a file that it names is damaged.
@@ -53,8 +54,9 @@ def _outcome(lake: Lake, sidecar: Sidecar, sample: str, home: str) -> dict[str, 
         return {"outcome": "kept", "row": row} | ({"also": aside} if aside else {})
     if aside:
         first, *others = aside
-        told = {name: value for name, value in first.items() if name != "id"}
-        return told | ({"also": others} if others else {})
+        told = {name: first.pop(name) for name in ("outcome", "reason", "detail", "text")}
+        row = {name: value for name, value in first.items() if name != "id"}
+        return told | ({"row": row} if row else {}) | ({"also": others} if others else {})
     return {"outcome": "absent"}
 
 

@@ -61,7 +61,7 @@ def released_in(home: Home, sample: str) -> list[dict[str, Any]]:
 def _withdrawn(home: Home, sample: str, stages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The tombstones that name a sample, or the source or licence of a row of it."""
     seeds = next((step for step in stages if step["stage"] == lineage.SEEDS), {})
-    rows = [seeds.get("row", seeds), *seeds.get("also", [])]
+    rows = [seeds.get("row", {}), *seeds.get("also", [])]
     return [
         one.model_dump(exclude={"undone"})
         for one in home.withdrawals.in_force()

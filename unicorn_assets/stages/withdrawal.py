@@ -4,7 +4,7 @@ Only reads. What is withdrawn stands in `lake.withdrawals`; `stages.seeds` appli
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -28,6 +28,8 @@ from unicorn_assets.synthesis.seeds.rows import WITHDRAWN
 
 ASKING = (EXPANDED_CAPTIONS.name, INSTRUCTION_DIALOGS.name)
 """The stages whose answers are stored."""
+DUPLICATE = "duplicate"
+"""Why a row is set aside whose text an earlier one gives."""
 
 
 @dataclass(frozen=True)
@@ -52,29 +54,25 @@ class Reach:
     """What a withdrawal reaches, as the home stands now.
 
     Args:
-        seeds: ids of the seeds that go.
+        seeds: ids of the seeds that go, or that come back.
+        shards: the shards that lose a row of theirs, or that win one back.
         stay: how many seeds of a withdrawn source or licence stay, since another source gives them, too.
         rows: what was made of them, in the order of the graph; shards that hold nothing of them are left out.
         answers: how many stored answers are for them, by stage.
         releases: how many rows of them releases carry, by release and table; or why that cannot be told.
-        fitted: how many of them the frozen transfer was fitted on.
     """
 
     seeds: list[str]
+    shards: list[str]
     stay: int
-    rows: list[Rows] = field(default_factory=list)
-    answers: dict[str, int] = field(default_factory=dict)
-    releases: dict[str, dict[str, int] | str] = field(default_factory=dict)
+    rows: list[Rows]
+    answers: dict[str, int]
+    releases: dict[str, dict[str, int] | str]
 
     @property
     def fitted(self) -> int:
         """How many of them the frozen transfer was fitted on."""
         return sum(len(one.kept) for one in self.rows if one.stage == MODALITY_ALIGNMENT.name)
-
-    @property
-    def shards(self) -> list[str]:
-        """Shards that lose a row of theirs."""
-        return sorted({one.shard for one in self.rows if one.shard != ALL and one.kept})
 
     @property
     def partitions(self) -> dict[str, list[str]]:
@@ -105,7 +103,7 @@ def sources_of(home: Home, recipe: Recipe, kind: Kind, name: str) -> set[str]:
     return {source for source, licence in licences if licence.casefold() == name.casefold()}
 
 
-def reach(home: Home, recipe: Recipe, kind: Kind, name: str) -> Reach:
+def reach(home: Home, recipe: Recipe, kind: Kind, name: str, *, undo: bool = False) -> Reach:
     """What the withdrawal of a seed, a source or a licence reaches.
 
     Args:
@@ -113,21 +111,19 @@ def reach(home: Home, recipe: Recipe, kind: Kind, name: str) -> Reach:
         recipe: the recipe that it holds.
         kind: what is withdrawn.
         name: the seed's id, the source's name or the licence.
+        undo: whether it is taken back.
 
     Raises:
         LakeError: a file of the lake is damaged.
     """
-    if kind == "seed":
-        seeds, stay = [name], 0
-    else:
+    seeds, stay = [name], 0
+    if kind != "seed":
         gone, others = _of_sources(home, sources_of(home, recipe, kind, name))
         seeds, stay = sorted(gone - others), len(gone & others)
-    found = Reach(seeds, stay)
-    if seeds:
-        found.rows.extend(_rows(home, recipe, seeds))
-        found.answers.update(_answers(home, recipe, seeds))
-        found.releases.update(_releases(home, seeds))
-    return found
+    rows = list(_rows(home, recipe, seeds))
+    lose = {one.shard for one in rows if one.shard != ALL and one.kept}
+    shards = set(lineage.by_shard(seeds, recipe.shards)) if undo else lose
+    return Reach(seeds, sorted(shards), stay, rows, _answers(home, recipe, seeds), dict(_releases(home, seeds)))
 
 
 def _of_sources(home: Home, sources: Collection[str]) -> tuple[set[str], set[str]]:
@@ -135,22 +131,28 @@ def _of_sources(home: Home, sources: Collection[str]) -> tuple[set[str], set[str
     made = home.lake.sidecar(lineage.SEEDS, ALL)
     if made is None or not sources:
         return set(), set()
+    names = pa.array(sorted(sources), pa.string())
+    with readable(home.lake.rows(made.stage, ALL)):
+        rows = pq.read_table(home.lake.rows(made.stage, ALL), columns=["id", "source"], partitioning=None)
+    with readable(home.lake.set_aside(made.stage, ALL)):
+        aside = pq.read_table(
+            home.lake.set_aside(made.stage, ALL), columns=["id", "source", "reason"], partitioning=None
+        )
     gone: set[str] = set()
     others: set[str] = set()
-    names = pa.array(sorted(sources), pa.string())
-    for kind, path in (("rows", home.lake.rows(made.stage, ALL)), ("set_aside", home.lake.set_aside(made.stage, ALL))):
-        columns = ["id", "source"] if kind == "rows" else ["id", "source", "reason"]
-        with readable(path):
-            table = pq.read_table(path, columns=columns, partitioning=None)
-        mine, reasons = pc.is_in(table["source"], names), ("duplicate", WITHDRAWN)
-        if kind == "set_aside":
-            mine = pc.and_(mine, pc.equal(table["reason"], WITHDRAWN))
-        gone.update(table.filter(mine)["id"].to_pylist())
-        theirs = pc.invert(pc.is_in(table["source"], names))
-        if kind == "set_aside":
-            theirs = pc.and_(theirs, pc.equal(table["reason"], reasons[0]))
-        others.update(table.filter(theirs)["id"].to_pylist())
+    for table, reason in ((rows, None), (aside, WITHDRAWN)):
+        mine = pc.is_in(table["source"], names)
+        gone.update(_ids(table, mine, reason))
+        others.update(_ids(table, pc.invert(mine), reason and DUPLICATE))
     return gone, others
+
+
+def _ids(table: pa.Table, chosen: pa.ChunkedArray, reason: str | None) -> list[str]:
+    """Ids of the chosen rows; where a reason is given, of those among them that were set aside for it."""
+    if reason is not None:
+        chosen = pc.and_(chosen, pc.equal(table["reason"], reason))
+    found: list[str] = table.filter(chosen)["id"].to_pylist()
+    return found
 
 
 def _rows(home: Home, recipe: Recipe, seeds: list[str]) -> Iterator[Rows]:
