@@ -1,6 +1,7 @@
 """`unicorn trace` from every end, as a person reads it and as JSON."""
 
 import json
+import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from unicorn_assets import recipe as recipes
 from unicorn_assets.cli.trace import trace
 from unicorn_assets.errors import LakeError, RecipeError
+from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id, shard_names
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.release.rows import ReleaseRows
@@ -30,9 +32,18 @@ def mine(tmp_path, recipe):
     return adjusted.model_copy(update={"dialogs": everything, "release": held_out})
 
 
+@pytest.fixture(scope="module")
+def master(tmp_path_factory):
+    """Where the home stands that every test gets a copy of."""
+    return Home(tmp_path_factory.mktemp("master") / "home")
+
+
 @pytest.fixture
-def made(home, mine):
-    materialize(home, mine)
+def made(master, home, mine):
+    if not master.path.exists():
+        materialize(master, mine)
+    shutil.copytree(master.path, home.path, symlinks=True)
+    home.adopt(mine, change=True)  # its sources stand elsewhere, and hold the same
     return home
 
 

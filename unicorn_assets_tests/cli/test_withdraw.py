@@ -1,6 +1,7 @@
 """`unicorn withdraw`: everything named, nothing comes back, nothing else made anew, nothing asked again."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 
 from unicorn_assets.cli import withdraw as command
 from unicorn_assets.errors import BusyError, CheckError, LakeError, RecipeError, SeedError
+from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id, shard_name, shard_number
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.recipe import Source
@@ -47,9 +49,18 @@ def mine(tmp_path, recipe):
     return with_sources(recipe, *sources).model_copy(update={"dialogs": dialogs})
 
 
+@pytest.fixture(scope="module")
+def master(tmp_path_factory):
+    """Where the home stands that every test gets a copy of."""
+    return Home(tmp_path_factory.mktemp("master") / "home")
+
+
 @pytest.fixture
-def made(home, mine):
-    materialize(home, mine)
+def made(master, home, mine):
+    if not master.path.exists():
+        materialize(master, mine)
+    shutil.copytree(master.path, home.path, symlinks=True)
+    home.adopt(mine, change=True)  # its sources stand elsewhere, and hold the same
     return home
 
 
