@@ -35,7 +35,7 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import tracing, withdrawal
 from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.synthesis.seeds import pick
-from unicorn_assets.synthesis.seeds.buckets import SEEDS
+from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, SEEDS
 
 SHARDS = 1_000
 ROWS = 1_200_000
@@ -79,9 +79,9 @@ def table(schema: pa.Schema, ids: Any) -> pa.Table:
     return pa.table([column(field, ids) for field in schema], schema=schema)
 
 
-def write(path: Path, rows: pa.Table) -> DataFile:
+def write(path: Path, rows: pa.Table, group: int = BATCH_ROWS) -> DataFile:
     with parquet_writer(path, rows.schema) as writer:
-        writer.write_table(rows, row_group_size=BATCH_ROWS)
+        writer.write_table(rows, row_group_size=group)
     name = path.name if path.parent.name != "set_aside" else f"set_aside/{path.name}"
     return DataFile(name=name, bytes=path.stat().st_size, sha256="0" * 64)
 
@@ -146,7 +146,7 @@ def fill(home: Home, rows: int) -> list[str]:
                 last = mine
     files = {"rows": DataFile(name="all.parquet", bytes=source.stat().st_size, sha256="0" * 64)}
     aside = pa.concat_arrays([ids.of(number) for number in range(SHARDS // 10)])
-    files["set_aside"] = write(home.lake.set_aside("seed_sources", ALL), table(pick.SET_ASIDE, aside))
+    files["set_aside"] = write(home.lake.set_aside("seed_sources", ALL), table(pick.SET_ASIDE, aside), ROWS_PER_GROUP)
     sidecar(home, "seed_sources", ALL, files)
     written = UPSTREAM["modality_alignment"].written
     sidecar(
@@ -172,21 +172,30 @@ def answers(home: Home, shard: str, ids: list[str]) -> None:
         store.compact()
 
 
-def timed(work: Callable[[str], object], samples: list[str]) -> list[float]:
-    """Milliseconds that it takes for each sample."""
+Times = list[tuple[float, float]]
+"""Milliseconds, on the clock and of the processor; where others are at work on the machine, the two differ."""
+
+
+def timed(work: Callable[[str], object], samples: list[str]) -> Times:
+    """How long it takes for each sample."""
     times = []
     for sample in samples:
-        start = time.perf_counter()
+        start, busy = time.perf_counter(), time.process_time()
         work(sample)
-        times.append(1_000 * (time.perf_counter() - start))
+        times.append((1_000 * (time.perf_counter() - start), 1_000 * (time.process_time() - busy)))
     return times
 
 
-def told(name: str, times: list[float], limit: float | None = None) -> float:
-    median = statistics.median(times)
+def told(name: str, times: Times, limit: float | None = None) -> float:
+    """Prints the medians; returns that of the processor, which does not depend on what else the machine does."""
+    clock, busy = (float(statistics.median(column)) for column in zip(*times, strict=True))
     most = f", at most {limit:,.0f} ms" if limit is not None else ""
-    print(f"{name:<52}{median:>9,.1f} ms  (worst {max(times):,.1f} ms of {len(times)}{most})", flush=True)
-    return median
+    worst = max(times)[0]
+    print(
+        f"{name:<44}{clock:>9,.1f} ms, {busy:,.1f} ms of CPU  (worst of {len(times)}: {worst:,.1f} ms{most})",
+        flush=True,
+    )
+    return clock
 
 
 def story(home: Home, recipe: Recipe, sample: str) -> None:

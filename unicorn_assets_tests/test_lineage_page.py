@@ -2,12 +2,14 @@
 
 import json
 import re
+import shutil
 from collections import Counter, defaultdict
 from dataclasses import replace
 
 import pytest
 
 from unicorn_assets.engines.rules.engine import RulesEngine
+from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.recipe import CHECKOUT
@@ -28,8 +30,21 @@ class Reports:
     retries = prompt_tokens = completion_tokens = 0
 
 
+@pytest.fixture(scope="module")
+def master(tmp_path_factory):
+    """Where the home stands that every test gets a copy of."""
+    return Home(tmp_path_factory.mktemp("master") / "home")
+
+
 @pytest.fixture
-def home(home, recipe, monkeypatch):
+def home(master, home, recipe, monkeypatch):
+    if not master.path.exists():
+        fill(master, recipe, monkeypatch)
+    shutil.copytree(master.path, home.path, symlinks=True)
+    return home
+
+
+def fill(home, recipe, monkeypatch):
     """Made twice, with two versions of the prompt, by an engine that counts tokens and spoils every fourth dialog."""
     plain, told = RulesEngine.generate, Reports()
 
@@ -54,7 +69,7 @@ def home(home, recipe, monkeypatch):
     template = prompts.TEMPLATES["expansion"]
     monkeypatch.setitem(prompts.TEMPLATES, "expansion", replace(template, version="expansion-2"))
     materialize(home, strict)
-    return home
+    monkeypatch.undo()
 
 
 def replace_stats(told):

@@ -3,6 +3,8 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,7 @@ def find(path: Path, sample: str, *, bucket: str | None = None) -> list[dict[str
         LakeError: the file is missing, cut short or not Parquet.
     """
     found: list[dict[str, Any]] = []
-    with open_parquet(path) as parquet, readable(path):
+    with _opened(path) as parquet, readable(path):
         for group, places in _places(parquet, sample, bucket):
             found += parquet.read_row_group(group, use_threads=False).take(places).to_pylist()
     return found
@@ -101,7 +103,7 @@ def position(path: Path, sample: str) -> int | None:
     with open_parquet(path) as parquet, readable(path):
         for group, places in _places(parquet, sample, None):
             before: int = sum(parquet.metadata.row_group(number).num_rows for number in range(group))
-            return before + int(places[0].as_py())
+            return before + places[0]
     return None
 
 
@@ -139,7 +141,7 @@ def ids_among(path: Path, samples: Collection[str], *, bucket: str | None = None
     Raises:
         LakeError: the file is missing, cut short or not Parquet.
     """
-    with open_parquet(path) as parquet, readable(path):
+    with _opened(path) as parquet, readable(path):
         if len(samples) == 1:
             (sample,) = samples
             return [sample for _, places in _places(parquet, sample, bucket) for _ in places]
@@ -172,7 +174,27 @@ def of_source(lake: Lake, source: str, row: int) -> list[dict[str, Any]]:
     return []
 
 
-def _places(parquet: pq.ParquetFile, sample: str, bucket: str | None) -> Iterator[tuple[int, Any]]:
+def _opened(path: Path) -> pq.ParquetFile:
+    """A Parquet file of the lake. The footer of what holds the whole corpus is read once as long as the file stays.
+
+    Raises:
+        LakeError: it is missing, cut short or not Parquet.
+    """
+    if path.stem != ALL:
+        return open_parquet(path)
+    with readable(path):
+        status = path.stat()
+        footer = _footer(path, status.st_mtime_ns, status.st_size, status.st_ino)
+        return pq.ParquetFile(path, metadata=footer, memory_map=True)
+
+
+@lru_cache(maxsize=8)
+def _footer(path: Path, *state: int) -> pq.FileMetaData:
+    del state
+    return pq.read_metadata(path)
+
+
+def _places(parquet: pq.ParquetFile, sample: str, bucket: str | None) -> Iterator[tuple[int, list[int]]]:
     """The row groups that hold a sample, and in which of their rows it stands."""
     names = parquet.schema_arrow.names
     if "id" not in names:
@@ -182,13 +204,17 @@ def _places(parquet: pq.ParquetFile, sample: str, bucket: str | None) -> Iterato
         # Thousands of groups in the order of their shards: looking at the limits of each would take most of the time.
         first = bisect_left(groups, bucket, key=lambda group: _limits(parquet, group, "shard")[1])
         groups = groups[first : bisect_right(groups, bucket, key=lambda group: _limits(parquet, group, "shard")[0])]
-    for group in groups:
-        limits = _limits(parquet, group, "id")
-        if limits is None or limits[0] <= sample <= limits[1]:
-            column = parquet.read_row_group(group, columns=["id"], use_threads=False)["id"]
-            places = pc.indices_nonzero(pc.fill_null(pc.equal(column, sample), False))
-            if len(places):
-                yield group, places
+    limits = ((group, _limits(parquet, group, "id")) for group in groups)
+    groups = [group for group, ends in limits if ends is None or ends[0] <= sample <= ends[1]]
+    if not groups:
+        return
+    column = parquet.read_row_groups(groups, columns=["id"], use_threads=False)["id"]
+    rows = pc.indices_nonzero(pc.fill_null(pc.equal(column, sample), False)).to_pylist()
+    ends = [*accumulate(parquet.metadata.row_group(group).num_rows for group in groups)]
+    for place, group in enumerate(groups):
+        start = ends[place - 1] if place else 0
+        if mine := [row - start for row in rows if start <= row < ends[place]]:
+            yield group, mine
 
 
 def _limits(parquet: pq.ParquetFile, group: int, name: str) -> Any:
