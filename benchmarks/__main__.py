@@ -9,6 +9,7 @@ BENCHMARKS = (
     "transfer",
     "encoding",
     "torch_dataset",
+    "lineage",
     "pipeline",
     "backfill",
     "web_ui",

@@ -50,7 +50,7 @@ def trace(
     found: dict[str, Any] = {}
     if release is not None and row is not None:
         folder = find.folder_of(home.releases, recipe.name, release)
-        found["asked"] = f"row {row} of {table} in {folder.relative_to(home.path.resolve())}"
+        found["asked"] = f"row {row} of {table} in {folder.relative_to(home.path)}"
         sample = find.sample_at(folder, table, row)
     elif source is not None and row is not None:
         found["asked"] = f"row {row} of the source {source}"

@@ -1,6 +1,7 @@
 """`unicorn withdraw`: takes a seed, a source or a licence out for good, and says what was made of it."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import get_args
 
@@ -9,8 +10,12 @@ import click
 from unicorn_assets.cli.run import run
 from unicorn_assets.errors import LakeError, RecipeError
 from unicorn_assets.home import Home
-from unicorn_assets.lake.withdrawals import Kind, Withdrawal
+from unicorn_assets.lake.fingerprint import fingerprint
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.withdrawals import Kind, Withdrawal, key
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages.freshness import decided
+from unicorn_assets.stages.seeds import SEED_SOURCES
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.stages.tracing import identified
 from unicorn_assets.stages.withdrawal import Reach, reach, sources_of
@@ -75,7 +80,7 @@ def withdraw(
         recorded = None if line is None else line.model_dump()
         click.echo(json.dumps({"recorded": recorded, "new": new} | found.plain(), indent=1, ensure_ascii=False))
     else:
-        click.echo("\n".join(_lines(home, kind, name, line, new, undo, found)))
+        click.echo("\n".join([*_lines(home, kind, name, line, new, undo, found), *_follows(home, recipe, found)]))
     if not apply:
         return 0
     return run(home, recipe, tools=tools, shards=found.shards)
@@ -100,6 +105,20 @@ def listed(home: Home, *, as_json: bool) -> None:
         click.echo(_torn(home, log.torn))
 
 
+def summary(home: Home) -> Iterator[str]:
+    """A line for `unicorn status` where anything is withdrawn.
+
+    Raises:
+        LakeError: the file of the withdrawals is damaged.
+    """
+    log = home.withdrawals.read()
+    if counts := Counter(one.kind for one in log.in_force):
+        told = ", ".join(f"{count:,} {kind}{'s' if count > 1 else ''}" for kind, count in counts.items())
+        yield f"Withdrawn: {told}; `unicorn withdraw --list` shows them."
+    if log.torn:
+        yield _torn(home, log.torn)
+
+
 def _one(named: dict[Kind, str | None]) -> tuple[Kind, str]:
     given = [(kind, name) for kind, name in named.items() if name is not None and name.strip()]
     if len(given) != 1:
@@ -109,7 +128,7 @@ def _one(named: dict[Kind, str | None]) -> tuple[Kind, str]:
 
 
 def _refuse_unknown(home: Home, recipe: Recipe, kind: Kind, name: str, found: Reach) -> None:
-    if any(one.kind == kind and one.key[1] in (name, name.casefold()) for one in home.withdrawals.in_force()):
+    if any(one.key == key(kind, name) for one in home.withdrawals.in_force()):
         return
     if kind == "seed":
         if not found.anything:
@@ -138,10 +157,21 @@ def _lines(
     if not undo:
         yield from _descendants(found)
         yield from _elsewhere(found)
-    where = f" [{_named(found.shards)}]" if found.shards else ""
-    assets = list(found.partitions)
-    chain = f"; {assets[1]} to {assets[-2]}{where}" if found.shards else ""
-    yield f"To be made anew: {assets[0]}{chain}; {assets[-1]}."
+
+
+def _follows(home: Home, recipe: Recipe, found: Reach) -> Iterator[str]:
+    """What has to be made anew."""
+    made = home.lake.sidecar(SEED_SOURCES.name, ALL)
+    read = made is not None and made.fingerprint == fingerprint(
+        SEED_SOURCES.name, decided(SEED_SOURCES, Tools(home, recipe)), {}
+    )
+    if read and not found.shards:
+        yield "The seeds and all shards stand as the withdrawals want them; so does every release from now on."
+        return
+    sources, *sharded, release = found.partitions
+    parts = [] if read else [sources]
+    parts += [f"{sharded[0]} to {sharded[-1]} [{_named(found.shards)}]"] if sharded else []
+    yield f"To be made anew: {'; '.join([*parts, release])}."
     yield "--apply makes that, and so does `unicorn run` or a schedule that is on; until then no release goes out."
 
 

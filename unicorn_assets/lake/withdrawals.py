@@ -47,7 +47,12 @@ class Withdrawal(Part):
     @property
     def key(self) -> tuple[str, str]:
         """What it holds for; the last line of a key counts."""
-        return self.kind, self.name.casefold() if self.kind == "licence" else self.name
+        return key(self.kind, self.name)
+
+
+def key(kind: Kind, name: str) -> tuple[str, str]:
+    """What lines about one thing have in common."""
+    return kind, name.casefold() if kind == "licence" else name
 
 
 @dataclass(frozen=True)

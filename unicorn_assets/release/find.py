@@ -161,7 +161,7 @@ def folder_of(releases: Path, recipe: str, version: str) -> Path:
     """
     wanted = releases / version if "/" in version else releases / recipe / version
     if wanted.is_dir() and (wanted.name == LATEST or wanted in set(folders(releases))):
-        return wanted.resolve()
+        return wanted.parent / wanted.resolve().name  # what `latest` points to now
     there = ", ".join(str(folder.relative_to(releases)) for folder in folders(releases)) or "none yet"
     raise LakeError(
         f"There is no release {version!r} in {releases}; there are: {there}.", "name one of those, or `latest`."

@@ -261,6 +261,17 @@ def test_the_fingerprint_is_as_ever_where_nothing_is_withdrawn(do, made, mine):
     assert {key: one.fingerprint for key, one in everything(made, mine).items()} == before
 
 
+def test_a_damaged_file_of_withdrawals_stops_what_reads_seeds_and_says_so(do, made, mine, capsys):
+    do(seed=KITE, apply=True)
+    made.withdrawals.path.write_text("{}\n" + made.withdrawals.path.read_text())
+    assert stale(made, mine) >= {("seed_sources", "all"), ("pretrain_dataset", "shard-0000")}
+    with pytest.raises(LakeError, match=r"Line 1 of .*withdrawn.jsonl is no withdrawal"):
+        materialize(made, mine)
+    done = unicorn("status", "--home", made.path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.replace("\n", " ").count("withdrawn.jsonl is no withdrawal") >= 2
+
+
 def test_all_withdrawn_says_so(do, made, mine):
     do(source="first")
     do(source="second")
@@ -297,7 +308,7 @@ def test_the_home_of_a_release_without_withdrawals_writes_no_word_of_them(made):
         ({"seed": "0" * 20}, "holds nothing of a seed with the id 00000000000000000000"),
         ({"seed": "A caption of nobody."}, "holds nothing of a seed"),
         ({"source": "third"}, "has no source 'third'; it has first, second"),
-        ({"source": "FIRST"}, "has no source 'FIRST'"),
+        ({"source": "SECOND"}, "has no source 'SECOND'"),
         ({"licence": "MIT"}, "has no licence 'MIT'; it has CC-BY-4.0, CC-BY-NC-4.0"),
     ],
 )
@@ -352,7 +363,7 @@ withdraw.withdraw(Home(Path(sys.argv[1])), {"seed": sys.argv[2]}, "why not", app
 """
 
 
-def test_killed_between_record_and_making_it_goes_on_where_it_was(made, mine, do):
+def test_killed_between_record_and_making_it_goes_on_where_it_was(made, mine, do, capsys):
     done = subprocess.run([sys.executable, "-c", CHILD, str(made.path), KITE], capture_output=True, check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     assert [one.why for one in made.withdrawals.in_force()] == ["why not"]
@@ -360,6 +371,12 @@ def test_killed_between_record_and_making_it_goes_on_where_it_was(made, mine, do
     again = do(seed=KITE, apply=True)
     assert again["new"] is False
     assert sample_id(KITE) not in ids_anywhere(made)
+    assert do(seed=KITE, apply=True)["partitions"] == {"seed_sources": [], "release": []}, (
+        "and once more changes nothing"
+    )
+    capsys.readouterr()
+    command.withdraw(made, {"seed": KITE}, WHY)
+    assert "The seeds and all shards stand as the withdrawals want them" in capsys.readouterr().out
 
 
 def test_killed_after_the_sources_the_next_one_still_makes_the_shard(made, mine, do):
@@ -398,6 +415,7 @@ def test_the_command_line(made):
     refused("withdraw", "--home", made.path, "--undo", "--seed", KITE, "--why", "x", says=["is not withdrawn"])
     listed = json.loads(unicorn("withdraw", "--home", made.path, "--list", "--json").stdout)
     assert [one["name"] for one in listed["withdrawn"]] == ["second"]
+    assert "Withdrawn: 1 source; `unicorn withdraw --list` shows them." in unicorn("status", "--home", made.path).stdout
     assert unicorn("withdraw", "--home", made.path / "nowhere", "--list").stdout == "Nothing is withdrawn.\n"
 
 
