@@ -33,7 +33,7 @@ from unicorn_assets.lake.shards import BATCH_ROWS, SET_ASIDE, parquet_writer
 from unicorn_assets.lake.sidecar import Check, DataFile, Run, Sidecar
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import tracing, withdrawal
-from unicorn_assets.stages.release import UPSTREAM
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.synthesis.seeds import pick
 from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, SEEDS
 

@@ -168,10 +168,10 @@ def _follows(home: Home, recipe: Recipe, found: Reach) -> Iterator[str]:
     if read and not found.shards:
         yield "The seeds and all shards stand as the withdrawals want them; so does every release from now on."
         return
-    sources, *sharded, release = found.partitions
-    parts = [] if read else [sources]
+    sharded = [name for name, shards in found.partitions.items() if shards]
+    parts = [] if read else [SEED_SOURCES.name]
     parts += [f"{sharded[0]} to {sharded[-1]} [{_named(found.shards)}]"] if sharded else []
-    yield f"To be made anew: {'; '.join([*parts, release])}."
+    yield f"To be made anew: {'; '.join([*parts, *found.below])}."
     yield "--apply makes that, and so does `unicorn run` or a schedule that is on; until then no release goes out."
 
 

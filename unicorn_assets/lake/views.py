@@ -22,6 +22,8 @@ SHARDED = (
     "instruction_dataset",
 )
 
+UNSHARDED = ("seed_sources", "image_reference", "contamination", "selection")
+
 LINEAGE = """
 SELECT id, seeds.shard, seeds.source, seeds.licence, seeds.origin, seeds.file, seeds.row, seeds.topic, seeds.seed,
     expanded.caption, expanded.fingerprint AS caption_fingerprint, curated.id IS NOT NULL AS curated,
@@ -75,7 +77,7 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, home: Path, *, ane
             files, which took 0.08 s at 500 shards: for readers, not for every step.
     """
     queries = {stage: _sharded(lake.rows(stage, "shard-*")) for stage in SHARDED}
-    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in ("seed_sources", "image_reference")}
+    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in UNSHARDED}
     queries["seeds_set_aside"] = _over(lake.set_aside("seed_sources", ALL))
     queries["set_aside"] = _SET_ASIDE.format(files=_over(lake.set_aside("*", "*"), lake.root, filename=True))
     queries["answers"] = _ANSWERS.format(files=_over(home / "answers/*/*.parquet", home, filename=True))

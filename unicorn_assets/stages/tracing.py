@@ -9,7 +9,7 @@ from unicorn_assets.lake import lineage
 from unicorn_assets.lake.withdrawals import names
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import find
-from unicorn_assets.stages.release import upstream
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.synthesis.seeds.cleaning import normalise
 
 
@@ -22,13 +22,15 @@ def told(home: Home, recipe: Recipe, sample: str) -> dict[str, Any]:
     """What is known of a sample.
 
     Returns:
-        `id`; `stages`, as `lineage.story` tells them; `withdrawn`, the tombstones that name it; `released_in`, a
-        release each with the sample's row in each of its `tables`, or with the `problem` that keeps it from being read.
+        `id`; `stages`, as `lineage.story` and `lineage.left_out` tell them; `withdrawn`, the tombstones that name it;
+        `released_in`, a release each with the sample's row in each of its `tables`, or with the `problem` that keeps
+        it from being read.
 
     Raises:
         LakeError: a file of the lake is damaged.
     """
     stages = lineage.story(home.lake, list(upstream(recipe)), recipe.shards, sample)
+    stages += lineage.left_out(home.lake, sample)
     return {
         "id": sample,
         "withdrawn": _withdrawn(home, sample, stages),

@@ -22,8 +22,10 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.release import find
 from unicorn_assets.stages.alignment import MODALITY_ALIGNMENT
 from unicorn_assets.stages.captions import EXPANDED_CAPTIONS
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
-from unicorn_assets.stages.release import RELEASE, UPSTREAM
+from unicorn_assets.stages.graph import below_the_shards
+from unicorn_assets.stages.selection import below
 from unicorn_assets.synthesis.seeds.rows import WITHDRAWN
 
 ASKING = (EXPANDED_CAPTIONS.name, INSTRUCTION_DIALOGS.name)
@@ -60,6 +62,7 @@ class Reach:
         rows: what was made of them, in the order of the graph; shards that hold nothing of them are left out.
         answers: how many stored answers are for them, by stage.
         releases: how many rows of them releases carry, by release and table; or why that cannot be told.
+        below: the assets below the shards, the release last.
     """
 
     seeds: list[str]
@@ -68,6 +71,7 @@ class Reach:
     rows: list[Rows]
     answers: dict[str, int]
     releases: dict[str, dict[str, int] | str]
+    below: list[str]
 
     @property
     def fitted(self) -> int:
@@ -78,7 +82,7 @@ class Reach:
     def partitions(self) -> dict[str, list[str]]:
         """What has to be made anew, by asset: its shards; none for an asset without shards."""
         sharded = {name: self.shards for name, stage in UPSTREAM.items() if stage.sharded and self.shards}
-        return {lineage.SEEDS: [], **sharded, RELEASE.name: []}
+        return {lineage.SEEDS: [], **sharded, **{name: [] for name in self.below}}
 
     @property
     def anything(self) -> bool:
@@ -123,7 +127,15 @@ def reach(home: Home, recipe: Recipe, kind: Kind, name: str, *, undo: bool = Fal
     rows = list(_rows(home, recipe, seeds))
     lose = {one.shard for one in rows if one.shard != ALL and one.kept}
     shards = set(lineage.by_shard(seeds, recipe.shards)) if undo else lose
-    return Reach(seeds, sorted(shards), stay, rows, _answers(home, recipe, seeds), dict(_releases(home, seeds)))
+    return Reach(
+        seeds=seeds,
+        shards=sorted(shards),
+        stay=stay,
+        rows=rows,
+        answers=_answers(home, recipe, seeds),
+        releases=dict(_releases(home, seeds)),
+        below=list(below_the_shards(recipe)),
+    )
 
 
 def _of_sources(home: Home, sources: Collection[str]) -> tuple[set[str], set[str]]:
@@ -157,7 +169,7 @@ def _ids(table: pa.Table, chosen: pa.ChunkedArray, reason: str | None) -> list[s
 
 def _rows(home: Home, recipe: Recipe, seeds: list[str]) -> Iterator[Rows]:
     lake, shards = home.lake, lineage.by_shard(seeds, recipe.shards)
-    for stage in UPSTREAM.values():
+    for stage in (*UPSTREAM.values(), *below(recipe).values()):
         for shard in sorted(shards) if stage.sharded else [ALL]:
             made = lake.sidecar(stage.name, shard)
             if made is None:
