@@ -10,6 +10,7 @@ BENCHMARKS = (
     "transfer",
     "encoding",
     "torch_dataset",
+    "lineage",
     "pipeline",
     "backfill",
     "web_ui",

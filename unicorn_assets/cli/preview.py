@@ -18,11 +18,12 @@ from unicorn_assets.recipe import Recipe, Seeds
 from unicorn_assets.settings import Prices
 from unicorn_assets.stages.accounting import Usage
 from unicorn_assets.stages.dialogs import TASKS, task_of
+from unicorn_assets.stages.seeds import withdrawn
 from unicorn_assets.synthesis import prompts
 from unicorn_assets.synthesis.answers import Dialog, InvalidAnswer, parse_dialog, parse_expansion
 from unicorn_assets.synthesis.seeds import readers
 from unicorn_assets.synthesis.seeds.cleaning import clean
-from unicorn_assets.synthesis.seeds.rows import Row
+from unicorn_assets.synthesis.seeds.rows import Row, Withdrawn
 
 LARGEST = 1 << 62
 LOOKED_AT = 2000
@@ -45,7 +46,7 @@ def preview(home: Home, recipe: Recipe, count: int, *, base_url: str | None = No
     chosen = settings.load(home.path)
     if base_url is not None:
         chosen = chosen.model_copy(update={"endpoint": chosen.endpoint.model_copy(update={"base_url": base_url})})
-    seeds = _sample(recipe.seeds, count)
+    seeds = _sample(recipe.seeds, count, withdrawn(home, recipe))
     engine = open_engine(recipe.engine, chosen, home.path)
     started = time.monotonic()
     try:
@@ -71,10 +72,11 @@ def _forecast(recipe: Recipe, used: Usage, rows: int, prices: Prices) -> None:
         click.echo(f"For money, put prices into the [prices] section of {settings.FILE} in HOME.")
 
 
-def _sample(seeds: Seeds, count: int) -> list[str]:
-    """Usable seeds from the beginning of each source, drawn by hash."""
-    looked_at = (row for source in seeds.sources for row in islice(readers.rows(source), LOOKED_AT))
-    usable = {seed for row in looked_at if (seed := _usable(row, seeds))}
+def _sample(seeds: Seeds, count: int, gone: Withdrawn) -> list[str]:
+    """Usable seeds from the beginning of each source, drawn by hash; nothing that was withdrawn."""
+    sources = (source for source in seeds.sources if source.name not in gone.sources)
+    looked_at = (row for source in sources for row in islice(readers.rows(source), LOOKED_AT))
+    usable = {seed for row in looked_at if (seed := _usable(row, seeds)) and sample_id(seed) not in gone.seeds}
     if not usable:
         raise SeedError(
             f"None of the first {LOOKED_AT} rows of the sources is a usable seed.",

@@ -6,7 +6,7 @@ PATH.parquet. Answers are found by `Request.key`, so nothing that decides an ans
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
@@ -99,6 +99,18 @@ class AnswerReader:
         if location < 0 and self._compacted is not None:
             return self._compacted.answer(-1 - location)
         return None
+
+    def count(self, samples: Collection[str]) -> int:
+        """How many of the answers are for one of these samples.
+
+        Raises:
+            LakeError: an answer can no longer be read.
+        """
+        found = sum(self._journal_row(location)["id"] in samples for _, location in self._index if location > 0)
+        for sample, key in self._compacted.samples() if self._compacted is not None else ():
+            # A kill during `compact` leaves an answer in both files; it was counted above.
+            found += sample in samples and self._index.get(int(key, 16)) < 0
+        return found
 
     def _journal_row(self, location: int) -> Row:
         row: dict[str, Any] = json.loads(self._journal.read(location - 1).payload.decode("utf-8", "surrogatepass"))

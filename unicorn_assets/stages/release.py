@@ -17,7 +17,9 @@ from unicorn_assets.stages.tools import Tools
 
 def _fields(tools: Tools) -> dict[str, Any]:
     covered, fresh = corpus.coverage(tools)
+    withdrawn = [one.model_dump() for one in tools.home.withdrawals.in_force()]
     return {
+        **({"withdrawn": digest(withdrawn)} if withdrawn else {}),
         "name": tools.recipe.name,
         "format": releases.FORMAT_VERSION,
         "least_coverage": tools.recipe.release.coverage,
@@ -59,6 +61,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             draft,
             progress=work.progress,
             before=releases.latest(draft.parent),
+            withdrawn=tools.home.withdrawals.in_force(),
         )
         folder = releases.publish(draft, tools.home.releases, work.recipe.name, built.version)
     finally:
