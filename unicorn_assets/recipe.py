@@ -104,6 +104,12 @@ class Curation(Section):
     max_words: Count = 483
     max_repetition: float = Field(default=0.2, ge=0, le=1, description="Most share of repeated word trigrams.")
     min_seed_words: float = Field(default=0.8, ge=0, le=1, description="Least share of the seed's content words kept.")
+    contradictions: bool = Field(
+        default=True, description="Whether a caption that contradicts its seed's counts, colours or places is rejected."
+    )
+    min_quality: float = Field(
+        default=0.0, ge=0, le=1, description="Least quality score (see docs/curation.md); 0 lets nothing fall out."
+    )
 
 
 class Dialogs(Section):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from unicorn_assets.curation import rules
+from unicorn_assets.curation import quality, rules
 from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
@@ -31,7 +31,9 @@ def expansion_fields(tools: Tools) -> dict[str, Any]:
 
 def curation_fields(tools: Tools) -> dict[str, Any]:
     """What decides whether a caption is kept."""
-    return {"curation": tools.recipe.curation.model_dump(), "rules": rules.CURATION_VERSION}
+    chosen = tools.recipe.curation
+    asked = {"quality": quality.QUALITY_VERSION} if chosen.min_quality else {}
+    return {"curation": chosen.model_dump(), "rules": rules.CURATION_VERSION, **asked}
 
 
 def expansion_request(sample: str, seed: str, tools: Tools) -> Request:
@@ -99,7 +101,16 @@ def _curate(work: Work, drafts: Drafts) -> Made:
             out.reject(row["id"], reasons[0].code, "; ".join(reason.detail for reason in reasons), row["caption"])
         else:
             figures = rules.measures(row["seed"], row["caption"])
-            out.row(**row, words=figures.words, repetition=figures.repetition, seed_words=figures.seed_words)
+            out.row(
+                **row,
+                words=figures.words,
+                repetition=figures.repetition,
+                seed_words=figures.seed_words,
+                length_fit=figures.quality.length_fit,
+                variety=figures.quality.variety,
+                specificity=figures.quality.specificity,
+                quality=figures.quality.score,
+            )
         work.progress(number, rows_in)
     out.finish()
     return Made(rows_in, out.rows_out, out.rejected)
@@ -107,9 +118,9 @@ def _curate(work: Work, drafts: Drafts) -> Made:
 
 CURATED_CAPTIONS = Stage(
     name="curated_captions",
-    version=1,
+    version=2,
     inputs=("expanded_captions",),
-    fields=curation_fields,
+    fields=lambda tools: curation_fields(tools) | {"quality": quality.QUALITY_VERSION},
     body=_curate,
     schema=pa.schema(
         [
@@ -119,6 +130,10 @@ CURATED_CAPTIONS = Stage(
             pa.field("words", pa.int32()),
             pa.field("repetition", pa.float32()),
             pa.field("seed_words", pa.float32()),
+            pa.field("length_fit", pa.float32()),
+            pa.field("variety", pa.float32()),
+            pa.field("specificity", pa.float32()),
+            pa.field("quality", pa.float32()),
         ]
     ),
     checks=checks.ROWS,
