@@ -19,14 +19,15 @@ _SPLIT = word_set(
 """Words that tell a number in parts, so that a smaller number need not be all there are."""
 
 
-def contradictions(source: Statements, claim: Statements) -> list[Reason]:
+def contradictions(source: Statements, claim: Statements, *, counts: bool = True) -> list[Reason]:
     """What `claim` says against `source`, at most one reason a kind, in a fixed order.
 
     Args:
         source: what is true: a caption's seed, or the caption that an answer is about.
         claim: what was made of it.
+        counts: whether the claim's numbers are of all there are; False where it may speak of some of them.
     """
-    kinds = (_counts, _colours, _relations, _absent)
+    kinds = (_counts, _colours, _relations, _absent) if counts else (_colours, _relations, _absent)
     return [found for kind in kinds if (found := next(kind(source, claim), None)) is not None]
 
 

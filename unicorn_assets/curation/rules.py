@@ -15,7 +15,7 @@ from unicorn_assets.curation.quality import WEIGHTS, Quality, quality
 from unicorn_assets.curation.reasons import Reason
 from unicorn_assets.curation.statements import Statements
 from unicorn_assets.curation.wording import WORDINGS
-from unicorn_assets.recipe import Curation
+from unicorn_assets.judging import Curation
 from unicorn_assets.text import FUNCTION_WORDS, words
 
 CURATION_VERSION = 2

@@ -10,10 +10,11 @@ from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import ShardWriter
-from unicorn_assets.stages import checks
+from unicorn_assets.stages import checks, meters
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
+from unicorn_assets.stages.topics import TOPICS_KEPT, Topics
 from unicorn_assets.synthesis import prompts
 from unicorn_assets.synthesis.answers import PARSER_VERSION, InvalidAnswer, parse_expansion
 
@@ -95,11 +96,15 @@ EXPANDED_CAPTIONS = Stage(
 def _curate(work: Work, drafts: Drafts) -> Made:
     out = ShardWriter(drafts, CURATED_CAPTIONS.columns, work.fingerprint)
     rows_in = work.inputs["expanded_captions"].rows_out
+    metered, topics = list[str](), Topics(work.rows("caption_seeds", ["id", "topic"]))
     for number, row in enumerate(work.rows("expanded_captions", ["id", "seed", "caption"]), start=1):
         reasons = rules.judge(row["seed"], row["caption"], work.recipe.curation)
+        topics.count(row["id"], reasons[0].code if reasons else "")
         if reasons:
             out.reject(row["id"], reasons[0].code, "; ".join(reason.detail for reason in reasons), row["caption"])
         else:
+            if len(metered) < meters.METERED:
+                metered.append(row["caption"])
             figures = rules.measures(row["seed"], row["caption"])
             out.row(
                 **row,
@@ -113,7 +118,8 @@ def _curate(work: Work, drafts: Drafts) -> Made:
             )
         work.progress(number, rows_in)
     out.finish()
-    return Made(rows_in, out.rows_out, out.rejected)
+    metrics = topics.metrics() | {meters.DIVERSITY: meters.text_meters(metered)}
+    return Made(rows_in, out.rows_out, out.rejected, metrics=metrics)
 
 
 CURATED_CAPTIONS = Stage(
@@ -136,5 +142,5 @@ CURATED_CAPTIONS = Stage(
             pa.field("quality", pa.float32()),
         ]
     ),
-    checks=checks.ROWS,
+    checks=(*checks.ROWS, *meters.CHECKS, TOPICS_KEPT),
 )

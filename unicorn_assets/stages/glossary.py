@@ -34,6 +34,7 @@ MEANINGS: Mapping[str, str] = {
     "quality": "How good the caption is, 0 to 1, of the parts before it; docs/curation.md has the formula.",
     "task": "What the dialog trains: multiple_choice, question_answering or complex_reasoning.",
     "turns": "The dialog: questions, their answers, and the options where one is to be chosen.",
+    "dropped": "Turns that broke a rule and left the dialog, each with the rule and what was found.",
     "repaired": "Whether the JSON of the model's answer was broken and could be mended.",
     "tokens": "Tokens of the caption for the encoder, before any cut.",
     "cut": "Whether the caption was longer than the encoder reads, and is embedded by its beginning alone.",

@@ -9,7 +9,7 @@ from unicorn_assets.curation.faithfulness import contradictions
 from unicorn_assets.curation.grammar import number
 from unicorn_assets.curation.rules import judge
 from unicorn_assets.curation.statements import Relation, Statements
-from unicorn_assets.recipe import Curation
+from unicorn_assets.judging import Curation
 from unicorn_assets.text import word_set
 
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from unicorn_assets.curation.quality import DETAILS, QUALITY_VERSION, WEIGHTS, Quality, moving_ratio, quality
 from unicorn_assets.curation.rules import judge, measures
-from unicorn_assets.recipe import Curation
+from unicorn_assets.judging import Curation
 from unicorn_assets_tests.curation.test_rules import CAPTION, SEED
 
 

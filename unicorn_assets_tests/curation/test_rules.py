@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unicorn_assets.curation.inflection import stem
 from unicorn_assets.curation.rules import CURATION_VERSION, judge, measures
 from unicorn_assets.curation.wording import WORDINGS
-from unicorn_assets.recipe import Curation
+from unicorn_assets.judging import Curation
 from unicorn_assets.text import words
 from unicorn_assets_tests.curation.test_faithfulness import CONTRADICTED
 
