@@ -17,7 +17,6 @@ from unicorn_assets.stages.meters import DIVERSITY
 from unicorn_assets.stages.portrait import portrait
 from unicorn_assets.stages.runner import Outcome
 
-
 _PORTRAYED = frozenset(
     f"{DIVERSITY}/{name}"
     for name in ("texts", "words", "distinct_1", "distinct_2", "type_token_ratio", "opening_share")

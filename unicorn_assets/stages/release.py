@@ -15,6 +15,7 @@ from unicorn_assets.stages import checks, freshness
 from unicorn_assets.stages.alignment import MODALITY_ALIGNMENT, modality_alignment
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.captions import CURATED_CAPTIONS, EXPANDED_CAPTIONS
+from unicorn_assets.stages.corpus import corpus_meters
 from unicorn_assets.stages.datasets import INSTRUCTION_DATASET, PRETRAIN_DATASET
 from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
 from unicorn_assets.stages.embeddings import SYNTHETIC_IMAGE_EMBEDDINGS, TEXT_EMBEDDINGS
@@ -124,6 +125,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             "fresh": covered.fresh,
             "expected": covered.expected,
             "changes": releases.counted_changes(folder),
+            **corpus_meters(work.lake, list(fresh)),
         },
     )
 

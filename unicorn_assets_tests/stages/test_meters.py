@@ -165,6 +165,20 @@ def test_letters_that_lean_to_one_side_are_told(recipe):
     assert leaning.figures["chi_squared"] > leaning.figures["limit"]
 
 
+def test_a_recipe_that_blocks_stops_the_stages_below_until_the_bound_is_loosened(home, recipe, monkeypatch):
+    monkeypatch.setattr(meters, "LEAST_TEXTS", 1)
+    strict = recipe.model_copy(update={"diversity": Diversity(captions=Bounds(max_compression=1.0), on_fail="block")})
+    with pytest.raises(LakeError, match=r"curated_captions \[shard-0000\] failed its check 'diverse'"):
+        materialize(home, strict)
+    warned = strict.model_copy(update={"diversity": Diversity(captions=Bounds(max_compression=1.0))})
+    home.adopt(warned, change=True)
+    outcomes = materialize(home, warned)
+    found = outcomes["curated_captions", "shard-0000"].sidecar
+    assert [(one.name, one.severity) for one in found.checks if not one.passed] == [("diverse", "WARN")]
+    assert outcomes["expanded_captions", "shard-0000"].reused
+    assert outcomes["release", "all"].sidecar.rows_out
+
+
 def test_shards_carry_their_meters_and_a_threshold_takes_rows_with_a_reason(home, recipe):
     outcomes = materialize(home, recipe)
     for shard in shard_names(recipe.shards):
