@@ -40,6 +40,15 @@ class DialogRules(Section):
         le=1,
         description="Least share of an answer's own content words that its caption has; not asked of inferences.",
     )
+    nli_model: str = Field(
+        default="",
+        description="A cross-encoder for natural language inference, by name or path; an answer that it finds "
+        "contradicted by the caption is dropped. None by default.",
+    )
+    nli_revision: str = ""
+    max_contradicted: float = Field(
+        default=0.9, ge=0, le=1, description="Most probability of a contradiction that the cross-encoder may find."
+    )
     min_turns_kept: float = Field(
         default=0.5, ge=0, le=1, description="Least share of its turns that a dialog keeps; else it is set aside whole."
     )

@@ -9,6 +9,7 @@ import click
 
 from unicorn_assets import settings
 from unicorn_assets.curation import dialogs, rules
+from unicorn_assets.encoders import nli
 from unicorn_assets.engines import open_engine
 from unicorn_assets.engines.base import Answer, Engine, Request
 from unicorn_assets.errors import SeedError
@@ -109,6 +110,7 @@ def _expansions(recipe: Recipe, engine: Engine, seeds: list[str]) -> dict[str, d
 
 
 def _dialogs(recipe: Recipe, engine: Engine, kept: dict[str, dict[str, str]]) -> None:
+    inference = nli.chosen(recipe.dialogs.rules)
     drawn = [(task, sample) for sample in kept if (task := task_of(sample, recipe.dialogs)) is not None]
     for task in TASKS:
         requests = [
@@ -121,7 +123,7 @@ def _dialogs(recipe: Recipe, engine: Engine, kept: dict[str, dict[str, str]]) ->
             click.echo(f"{request.source['seed']}")
             try:
                 dialog = parse_dialog(task, answer.text, request.id, answer.finish_reason)
-                verdict = dialogs.judge(task, dialog.turns, request.source["caption"], recipe.dialogs.rules)
+                verdict = dialogs.judge(task, dialog.turns, request.source["caption"], recipe.dialogs.rules, inference)
                 for line in _turns(dialog, verdict):
                     click.echo(f"   {line}")
                 click.echo(f"   -> {'kept' if verdict.kept else 'rejected: too few turns are left'}{_tokens(answer)}\n")

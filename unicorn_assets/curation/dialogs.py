@@ -138,7 +138,16 @@ class _Said:
         return [one for one in self.answered if one not in self.asked]
 
 
-def judge(task: str, turns: Sequence[Turn], caption: str, limits: DialogRules) -> Verdict:
+class Inference(Protocol):
+    """Natural language inference by a model."""
+
+    def contradicted(self, premise: str, claims: Sequence[str]) -> Sequence[float]:
+        """The probability that `premise` contradicts each of the claims."""
+
+
+def judge(
+    task: str, turns: Sequence[Turn], caption: str, limits: DialogRules, inference: Inference | None = None
+) -> Verdict:
     """What becomes of a dialog.
 
     Args:
@@ -146,6 +155,7 @@ def judge(task: str, turns: Sequence[Turn], caption: str, limits: DialogRules) -
         turns: its turns.
         caption: what they are about.
         limits: the recipe's limits.
+        inference: judges what the rules leave, where the recipe names a model.
     """
     read = _Caption(caption)
     rules = _RULES if task == "complex_reasoning" else (*_RULES, *_OF_FACTS)
@@ -161,6 +171,10 @@ def judge(task: str, turns: Sequence[Turn], caption: str, limits: DialogRules) -
             seen.add(topic)
         else:
             faults.append(Fault(place, reason))
+    if inference is not None and task != "complex_reasoning":
+        refuted = _refuted([(place, _Said(turns[place], read)) for place in kept], caption, limits, inference)
+        faults = sorted([*faults, *refuted], key=lambda fault: fault.place)
+        kept = [place for place in kept if place not in {fault.place for fault in refuted}]
     enough = len(kept) >= max(1, limits.min_turns_kept * len(turns))
     return Verdict(tuple(kept) if enough else (), tuple(faults))
 
@@ -169,6 +183,16 @@ def _repeated(topic: tuple[str, frozenset[str]], seen: set[tuple[str, frozenset[
     if topic[1] and topic in seen:
         return Reason("question_repeated", f"asked before in other words: {said.question}")
     return None
+
+
+def _refuted(left: Sequence[tuple[int, _Said]], caption: str, limits: DialogRules, inference: Inference) -> list[Fault]:
+    claims = [f"{said.question} {said.answer}" for _, said in left]
+    found = zip(left, claims, inference.contradicted(caption, claims), strict=True)
+    return [
+        Fault(place, Reason("answer_refuted", f"contradicted with probability {probability:.2f}: {claim}"))
+        for (place, _), claim, probability in found
+        if probability > limits.max_contradicted
+    ]
 
 
 def _leak(said: _Said, limits: DialogRules) -> Reason | None:

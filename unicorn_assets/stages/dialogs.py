@@ -61,6 +61,7 @@ def _fields(tools: Tools) -> dict[str, Any]:
         "prompts": {task: prompts.TEMPLATES[task].version for task in TASKS},
         "parser": PARSER_VERSION,
         "rules": rules.DIALOG_RULES_VERSION,
+        **({} if tools.inference is None else {"inference": tools.inference.identity()}),
     }
 
 
@@ -90,7 +91,7 @@ def _converse(work: Work, drafts: Drafts) -> Made:
         except InvalidAnswer as invalid:
             out.reject(request.id, invalid.reason, invalid.detail, answer.text)
             continue
-        verdict = rules.judge(task, dialog.turns, request.source["caption"], dialogs.rules)
+        verdict = rules.judge(task, dialog.turns, request.source["caption"], dialogs.rules, work.tools.inference)
         seen.dropped.update(fault.reason.code for fault in verdict.faults)
         if not verdict.kept:
             reason = rules.set_aside_reason(verdict, len(dialog.turns))
