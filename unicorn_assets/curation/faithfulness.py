@@ -55,12 +55,9 @@ def _colours(source: Statements, claim: Statements) -> Iterator[Reason]:
 
 
 def _coloured_near(claim: Statements, noun: str, wanted: frozenset[str]) -> bool:
-    """Whether a colour that could be the wanted one stands in a sentence with the thing, or in the next."""
+    """Whether a name of the wanted colour stands in a sentence with the thing, or in the next."""
     near = {claim.sentences[place] + step for place in claim.places[noun] for step in (0, 1)}
-    return any(
-        (found := families(token)) and claim.sentences[place] in near and not differ(found, wanted)
-        for place, token in enumerate(claim.tokens)
-    )
+    return any(families(token) & wanted and claim.sentences[place] in near for place, token in enumerate(claim.tokens))
 
 
 def _relations(source: Statements, claim: Statements) -> Iterator[Reason]:

@@ -1,5 +1,8 @@
 """Captions that contradict their seed, one a kind, and captions that only seem to."""
 
+import json
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,8 +12,13 @@ from unicorn_assets.curation.faithfulness import contradictions
 from unicorn_assets.curation.grammar import number
 from unicorn_assets.curation.rules import judge
 from unicorn_assets.curation.statements import Relation, Statements
+from unicorn_assets.engines.rules import RulesEngine
+from unicorn_assets.identity import sample_id
 from unicorn_assets.judging import Curation
+from unicorn_assets.recipe import CHECKOUT, Sampling
+from unicorn_assets.synthesis.prompts import request
 from unicorn_assets.text import word_set
+from unicorn_assets_tests.curation.dense_captions import FAITHFUL
 
 
 def found(seed, caption):
@@ -99,6 +107,49 @@ def test_contradictions_are_found(code, seed, caption):
 )
 def test_what_adds_or_rewords_is_no_contradiction(seed, caption):
     assert found(seed, caption) == []
+
+
+@pytest.mark.parametrize(("seed", "caption"), FAITHFUL, ids=[seed[:30] for seed, _ in FAITHFUL])
+def test_dense_captions_in_the_manner_of_a_model_contradict_nothing(seed, caption):
+    assert found(seed, caption) == []
+
+
+OTHERS = {
+    "count_contradicted": {"two": "five", "three": "seven", "four": "nine", "six": "two", "eight": "three"},
+    "colour_contradicted": {"red": "blue", "blue": "red", "white": "purple", "black": "yellow", "green": "purple"},
+    "relation_contradicted": {"above": "below", "under": "over", "behind": "in front of", "in front of": "behind"},
+}
+STATED = {"count_contradicted": "counts", "colour_contradicted": "colours", "relation_contradicted": "relations"}
+
+
+@pytest.fixture(scope="module")
+def written():
+    """Shipped seeds with the captions that the rules engine writes for them."""
+    lines = (CHECKOUT / "data" / "seeds" / "open_domain.jsonl").read_text(encoding="utf-8").splitlines()
+    seeds = [json.loads(line)["caption"] for line in lines]
+    asked = [request("expansion", sample_id(seed), {"seed": seed}, Sampling()) for seed in seeds]
+    return [(one.source["seed"], answer.text) for one, answer in RulesEngine().generate(asked)]
+
+
+def test_captions_of_the_rules_engine_contradict_nothing(written):
+    assert len(written) == 500
+    assert [pair for pair in written if found(*pair)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "least"), [("count_contradicted", 1.0), ("colour_contradicted", 0.8), ("relation_contradicted", 0.8)]
+)
+def test_most_contradictions_that_are_planted_in_captions_are_found(written, code, least):
+    planted = [
+        (seed, changed)
+        for seed, caption in written
+        if getattr(Statements(seed), STATED[code])
+        and (changed := re.sub(rf"\b(?:{'|'.join(OTHERS[code])})\b", lambda word: OTHERS[code][word.group()], caption))
+        != caption
+        and any(re.search(rf"\b{word}\b", seed) for word in OTHERS[code])
+    ]
+    assert len(planted) >= 15
+    assert sum(code in found(*pair) for pair in planted) >= least * len(planted)
 
 
 def test_details_name_what_is_said_and_what_is_true():
