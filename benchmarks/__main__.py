@@ -7,6 +7,7 @@ BENCHMARKS = (
     "rules_engine",
     "curation",
     "answer_store",
+    "selection",
     "transfer",
     "encoding",
     "torch_dataset",

@@ -1,74 +1,121 @@
-"""Meters of diversity of all shards together, merged from what stands beside each: for the release to tell."""
+"""The whole corpus, as the stages below the shards see it: which shards can go out, and who has seen them."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
+from unicorn_assets.errors import LakeError
+from unicorn_assets.lake.fingerprint import digest
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.release.build import Coverage
+from unicorn_assets.stages import freshness
+from unicorn_assets.stages.alignment import MODALITY_ALIGNMENT, modality_alignment
+from unicorn_assets.stages.base import Stage, Work
+from unicorn_assets.stages.captions import CURATED_CAPTIONS, EXPANDED_CAPTIONS
+from unicorn_assets.stages.datasets import INSTRUCTION_DATASET, PRETRAIN_DATASET
+from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
+from unicorn_assets.stages.embeddings import SYNTHETIC_IMAGE_EMBEDDINGS, TEXT_EMBEDDINGS
+from unicorn_assets.stages.freshness import State
+from unicorn_assets.stages.images import image_reference
+from unicorn_assets.stages.seeds import CAPTION_SEEDS, SEED_SOURCES
+from unicorn_assets.stages.tools import Tools
 
-from unicorn_assets.curation.collapse import entropy, vendi_score
-from unicorn_assets.lake.layout import Lake
-from unicorn_assets.lake.sidecar import Sidecar
-from unicorn_assets.lake.vectors import iter_vectors
-from unicorn_assets.stages.meters import DIVERSITY
+UPSTREAM: Mapping[str, Stage] = {
+    stage.name: stage
+    for stage in (
+        SEED_SOURCES,
+        MODALITY_ALIGNMENT,
+        CAPTION_SEEDS,
+        EXPANDED_CAPTIONS,
+        CURATED_CAPTIONS,
+        INSTRUCTION_DIALOGS,
+        TEXT_EMBEDDINGS,
+        SYNTHETIC_IMAGE_EMBEDDINGS,
+        PRETRAIN_DATASET,
+        INSTRUCTION_DATASET,
+    )
+}
+"""The stages that every release is made of, down to the shards, in the order of the graph."""
 
-VECTORS = 200_000
-"""Text embeddings that the Vendi score of the whole is taken of, the first ones by id of each shard: ids are hashes."""
+DATASETS = (PRETRAIN_DATASET.name, INSTRUCTION_DATASET.name)
+"""The candidates for a release."""
 
-_LEAST_OF_A_SHARD = 64
-_COUNTS = ("texts", "words")
+READ = (CAPTION_SEEDS.name, *DATASETS)
+"""What is read of a shard below the shards. Seeds for source, licence and topic, which change no row of a dataset."""
 
 
-def corpus_meters(lake: Lake, shards: Sequence[str]) -> dict[str, Any]:
-    """The meters of the shards together; what no shard has is left out.
+def upstream(recipe: Recipe) -> Mapping[str, Stage]:
+    """The stages that a release of this recipe is made of, down to the shards, in the order of the graph."""
+    if recipe.alignment.images is None:
+        return UPSTREAM
+    above = (SEED_SOURCES, image_reference(recipe), modality_alignment(recipe))
+    return {stage.name: stage for stage in above} | {
+        name: stage for name, stage in UPSTREAM.items() if name not in (SEED_SOURCES.name, MODALITY_ALIGNMENT.name)
+    }
 
-    `captions_diversity` and `questions_diversity` are means of the shards' meters, weighted by their words, with the
-    counts summed; `question_entropy` is of the summed types; `vendi_score` of the shards' embeddings, taken together.
+
+def coverage(tools: Tools) -> tuple[Coverage, dict[str, list[str]]]:
+    """Which shards can go out, and the fingerprints of what is read of them; for the rest, why they cannot."""
+    missing: dict[str, str] = {}
+    fingerprints: dict[str, list[str]] = {shard: [] for shard in PRETRAIN_DATASET.shards(tools.recipe)}
+    for state in tools.seen or freshness.states(tools, upstream(tools.recipe)):
+        if state.stage not in READ:
+            continue
+        if state.condition == "fresh" and state.sidecar is not None:
+            fingerprints[state.shard].append(state.sidecar.fingerprint)
+        else:
+            missing.setdefault(state.shard, f"{state.stage} is {state.condition}: {state.why}")
+    fresh = {shard: found for shard, found in fingerprints.items() if shard not in missing}
+    return Coverage(fresh=len(fresh), expected=len(fingerprints), missing=missing), fresh
+
+
+def corpus_fields(tools: Tools) -> dict[str, Any]:
+    """What decides a stage below the shards in any case: the shards that it looks at."""
+    return {freshness.CORPUS: digest(coverage(tools)[1])}
+
+
+@contextmanager
+def seen(tools: Tools, states: Iterable[State] | None = None) -> Iterator[None]:
+    """While this is open, `coverage` goes by these states of the stages upstream, by default those that stand now.
+
+    Reading all sidecars takes time, and what is decided of one corpus has to be decided of the same shards.
+    """
+    states = freshness.states(tools, upstream(tools.recipe)) if states is None else states
+    before, tools.seen = tools.seen, tuple(states)
+    try:
+        yield
+    finally:
+        tools.seen = before
+
+
+def states_below(tools: Tools, stages: Mapping[str, Stage]) -> Iterator[State]:
+    """The state of stages below the shards; under `seen`, for they are many that look at the same shards.
+
+    Args:
+        tools: home and recipe.
+        stages: the stages, each after those that it is made from.
+    """
+    known: dict[str, State] = {}
+    for stage in stages.values():
+        above = [known[name] for name in stage.inputs if name in known]
+        known[stage.name] = freshness.state(stage, tools, ALL, freshness.decided(stage, tools), above)
+        yield known[stage.name]
+
+
+def refuse_stale(work: Work, stages: Mapping[str, Stage]) -> None:
+    """Refuses to go on from decisions about other shards than those that stand now, or by other rules.
+
+    Args:
+        work: what is to be made.
+        stages: the stages below the shards that it is made from, each after those that it is made from itself.
 
     Raises:
-        LakeError: a sidecar or a file of embeddings is damaged.
+        LakeError: one of them is not fresh; names it, and what changed.
     """
-    captions, dialogs = _sidecars(lake, "curated_captions", shards), _sidecars(lake, "instruction_dialogs", shards)
-    types = Counter[str]()
-    for one in dialogs:
-        types.update(one.metrics.get("question_types", {}))
-    found: dict[str, Any] = {
-        "captions_diversity": merged(one.metrics.get(DIVERSITY, {}) for one in captions),
-        "questions_diversity": merged(one.metrics.get(DIVERSITY, {}) for one in dialogs),
-    }
-    if types:
-        found["question_entropy"] = round(entropy(types), 4)
-    vendi = _vendi(lake, [shard for shard in shards if lake.vectors("text_embeddings", shard).is_file()])
-    if vendi is not None:
-        found["vendi_score"] = round(vendi, 4)
-    return {name: value for name, value in found.items() if value != {}}
-
-
-def _sidecars(lake: Lake, stage: str, shards: Sequence[str]) -> list[Sidecar]:
-    return [found for shard in shards if (found := lake.sidecar(stage, shard)) is not None]
-
-
-def merged(meters: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """Means of the shards' meters, weighted by their words; counts are summed. Empty where no shard has any."""
-    listed = [one for one in meters if one.get("words")]
-    total = sum(one["words"] for one in listed)
-    means = {
-        name: round(sum(one[name] * one["words"] for one in listed) / total, 6)
-        for name in (listed[0] if listed else ())
-        if name not in _COUNTS
-    }
-    return {name: sum(one[name] for one in listed) for name in _COUNTS if listed} | means
-
-
-def _vendi(lake: Lake, shards: Sequence[str]) -> float | None:
-    wanted = max(VECTORS // max(len(shards), 1), _LEAST_OF_A_SHARD)
-    products, count = None, 0
-    for shard in shards:
-        left = wanted
-        for _, vectors in iter_vectors(lake.vectors("text_embeddings", shard)):
-            rows = np.asarray(vectors[:left], dtype=np.float64)
-            products = rows.T @ rows if products is None else products + rows.T @ rows
-            count, left = count + len(rows), left - len(rows)
-            if not left:
-                break
-    return None if products is None else vendi_score(products / count)
+    for state in states_below(work.tools, stages):
+        if state.condition != "fresh":
+            raise LakeError(
+                f"{state.stage} is {state.condition}: {state.why}.",
+                f"materialize {state.stage} first, then {work.stage}; `unicorn run` and the schedules do.",
+            )

@@ -6,8 +6,8 @@ import pytest
 from unicorn_assets.curation.collapse import entropy, vendi_score
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.vectors import iter_vectors
-from unicorn_assets.stages import corpus
-from unicorn_assets.stages.corpus import corpus_meters, merged
+from unicorn_assets.stages import corpus_meters as module
+from unicorn_assets.stages.corpus_meters import corpus_meters, merged
 from unicorn_assets_tests.conftest import materialize
 
 
@@ -39,8 +39,8 @@ def test_the_release_tells_the_meters_of_all_shards(home, recipe):
 def test_few_vectors_of_each_shard_are_enough(home, recipe, monkeypatch):
     materialize(home, recipe)
     shards = shard_names(recipe.shards)
-    monkeypatch.setattr(corpus, "VECTORS", 0)
-    monkeypatch.setattr(corpus, "_LEAST_OF_A_SHARD", 3)
+    monkeypatch.setattr(module, "VECTORS", 0)
+    monkeypatch.setattr(module, "_LEAST_OF_A_SHARD", 3)
     parts = [next(iter_vectors(home.lake.vectors("text_embeddings", shard), 3))[1] for shard in shards]
     rows = np.concatenate(parts).astype(np.float64)
     assert len(rows) == 3 * len(shards)
