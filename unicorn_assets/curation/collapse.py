@@ -107,13 +107,14 @@ def vendi_score(second_moment: NDArray[np.float64]) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
-def robust_z(value: float, others: Sequence[float]) -> float:
+def robust_z(value: float, others: Sequence[float], least: float = 0.0) -> float:
     """How far a value is from the median of others, in robust standard deviations (1.4826 MAD), always positive.
 
     Args:
         value: the value.
         others: one or more others; their spread is taken to be at least 2% of their median.
+        least: another least spread, such as the error of a share by chance.
     """
     middle = median(others)
     spread = 1.4826 * median(abs(other - middle) for other in others)
-    return abs(value - middle) / max(spread, _LEAST_SPREAD * abs(middle), 1e-9)
+    return abs(value - middle) / max(spread, _LEAST_SPREAD * abs(middle), least, 1e-9)

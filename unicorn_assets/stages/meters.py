@@ -6,6 +6,8 @@ siblings depends on which of them stand, so it only ever warns.
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from math import sqrt
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -96,11 +98,19 @@ def _alike(finished: Finished) -> Finding:
     if meters.get("texts", 0) < LEAST_TEXTS or len(others) < LEAST_SIBLINGS:
         return Finding(True, {"siblings": len(others), "least": LEAST_SIBLINGS, "texts": meters.get("texts", 0)})
     compared = {
-        name: round(robust_z(value, [other[name] for other in others]), 2)
+        name: round(robust_z(value, [other[name] for other in others], _chance(name, meters["texts"], others)), 2)
         for name, value in meters.items()
         if name not in ("texts", "words") and all(name in other for other in others)
     }
     return Finding(max(compared.values()) <= limit, {"siblings": len(others), "limit": limit, **compared})
+
+
+def _chance(name: str, texts: float, others: Sequence[Mapping[str, float]]) -> float:
+    """The standard error of a meter by chance where siblings do not show it: a share of few texts has few values."""
+    if name != "opening_share":
+        return 0.0
+    share = median(other[name] for other in others)
+    return max(sqrt(share * (1 - share) / texts), 1 / texts)
 
 
 def siblings(finished: Finished) -> list[Mapping[str, float]]:

@@ -101,6 +101,20 @@ def test_a_shard_unlike_its_siblings_is_told(recipe):
     assert few.figures["siblings"] == 7
 
 
+def test_a_text_more_with_a_common_opening_is_chance(recipe):
+    chosen = with_diversity(recipe)
+    others = standing(CURATED_CAPTIONS, chosen, [0.5] * 12)
+    for sidecar in others.values():
+        sidecar.metrics[meters.DIVERSITY]["opening_share"] = 2 / 150
+
+    def verdict(alike):
+        found = {meters.DIVERSITY: {"texts": 150, "distinct_2": 0.5, "opening_share": alike / 150}}
+        return meters.LIKE_SIBLINGS.look(finished(chosen, found, standing=others)).passed
+
+    assert verdict(5)
+    assert not verdict(30)
+
+
 def test_siblings_that_were_made_otherwise_or_are_damaged_do_not_count(recipe):
     chosen = with_diversity(recipe)
     others = standing(CURATED_CAPTIONS, chosen, [0.5] * 9)
