@@ -5,6 +5,7 @@ import sys
 
 BENCHMARKS = (
     "rules_engine",
+    "curation",
     "answer_store",
     "selection",
     "transfer",

@@ -8,7 +8,8 @@ from itertools import islice
 import click
 
 from unicorn_assets import settings
-from unicorn_assets.curation import rules
+from unicorn_assets.curation import dialogs, rules
+from unicorn_assets.encoders import nli
 from unicorn_assets.engines import open_engine
 from unicorn_assets.engines.base import Answer, Engine, Request
 from unicorn_assets.errors import SeedError
@@ -111,6 +112,7 @@ def _expansions(recipe: Recipe, engine: Engine, seeds: list[str]) -> dict[str, d
 
 
 def _dialogs(recipe: Recipe, engine: Engine, kept: dict[str, dict[str, str]]) -> None:
+    inference = nli.chosen(recipe.dialogs.rules)
     drawn = [(task, sample) for sample in kept if (task := task_of(sample, recipe.dialogs)) is not None]
     for task in TASKS:
         requests = [
@@ -122,9 +124,11 @@ def _dialogs(recipe: Recipe, engine: Engine, kept: dict[str, dict[str, str]]) ->
         for request, answer in _answered(engine, requests):
             click.echo(f"{request.source['seed']}")
             try:
-                for line in _turns(parse_dialog(task, answer.text, request.id, answer.finish_reason)):
+                dialog = parse_dialog(task, answer.text, request.id, answer.finish_reason)
+                verdict = dialogs.judge(task, dialog.turns, request.source["caption"], recipe.dialogs.rules, inference)
+                for line in _turns(dialog, verdict):
                     click.echo(f"   {line}")
-                click.echo(f"   -> kept{_tokens(answer)}\n")
+                click.echo(f"   -> {'kept' if verdict.kept else 'rejected: too few turns are left'}{_tokens(answer)}\n")
             except InvalidAnswer as invalid:
                 click.echo(f"   {answer.text}\n   -> rejected: {invalid}{_tokens(answer)}\n")
     click.echo(f"{len(drawn)} of {len(kept)} captions drawn for a dialog.")
@@ -143,11 +147,14 @@ def _show_prompt(request: Request) -> None:
     click.echo("")
 
 
-def _turns(dialog: Dialog) -> Iterator[str]:
-    for turn in dialog.turns:
+def _turns(dialog: Dialog, verdict: dialogs.Verdict) -> Iterator[str]:
+    faults = {fault.place: fault.reason for fault in verdict.faults}
+    for place, turn in enumerate(dialog.turns):
         options = " ".join(f"{letter}: {option}" for letter, option in zip("ABCD", turn.options, strict=False))
         yield f"Q {turn.question} {options}".rstrip()
         yield f"A {turn.answer}"
+        if place in faults:
+            yield f"  dropped: {faults[place].code} ({faults[place].detail})"
     if dialog.repaired:
         yield "(its JSON was broken and has been repaired)"
 

@@ -14,8 +14,15 @@ from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.shards import first_rows, open_parquet
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages import glossary
+from unicorn_assets.stages.meters import DIVERSITY
 from unicorn_assets.stages.portrait import portrait
 from unicorn_assets.stages.runner import Outcome
+
+_PORTRAYED = frozenset(
+    f"{DIVERSITY}/{name}"
+    for name in ("texts", "words", "distinct_1", "distinct_2", "type_token_ratio", "opening_share")
+)
+"""Meters that the portrait shows under names of their own, for stages that have no meters, too."""
 
 
 def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
@@ -115,6 +122,7 @@ def _throughput(outcome: Outcome) -> dict[str, Any]:
 
 def _metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     shown = flat({name: value for name, value in metrics.items() if name not in pictures.OWN_METRICS})
+    shown = {name: value for name, value in shown.items() if name not in _PORTRAYED}
     log = metrics.get("engine_log")
     return shown | ({"engine_log": dg.MetadataValue.path(log)} if log else {})
 

@@ -79,6 +79,14 @@ def test_texts_show_lengths_and_diversity(shown):
         assert "The most common beginnings of" in found["openings"].md_str
 
 
+def test_meters_are_shown_once(shown):
+    for name in ("curated_captions", "instruction_dialogs"):
+        assert shown[name]["diversity/compression"] > 1
+        assert 0 < shown[name]["diversity/self_bleu"] < 1
+    assert shown["text_embeddings"]["diversity/vendi"] > 1
+    assert not [key for found in shown.values() for key in found if key in ("diversity", "diversity/distinct_2")]
+
+
 def test_set_aside_is_counted_by_reason(shown):
     rows = [record.data for record in shown["instruction_dialogs"]["set_aside"].records]
     assert [row["reason"] for row in rows] == ["not_drawn"]
