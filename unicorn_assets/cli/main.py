@@ -136,6 +136,37 @@ def preview(
 
 
 @main.command()
+@recipe_option
+@seeds_option
+@home_option
+@click.option("--shards", type=click.IntRange(1, 9999), help="Number of shards, instead of the recipe's.")
+@engine_option
+@model_option
+@base_url_option
+@click.option("--change-recipe", is_flag=True, help="Let this recipe take the place of the one that HOME holds.")
+@click.option("--rows", default=400, show_default=True, type=click.IntRange(1, 10_000), help="Rows of the profile.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def forecast(
+    recipe: str | None,
+    seeds: tuple[str, ...],
+    home: Home,
+    shards: int | None,
+    engine: str | None,
+    model: str | None,
+    base_url: str | None,
+    change_recipe: bool,
+    rows: int,
+    as_json: bool,
+) -> None:
+    """Tell what is left to make: tokens, time and money by stage. Asks for a few hundred rows, which the run keeps."""
+    from unicorn_assets.cli import forecast as command
+    from unicorn_assets.cli.run import choose
+
+    chosen = choose(home, recipe, seeds=seeds, shards=shards, engine=engine, model=model)
+    command.forecast(home, chosen, rows, change_recipe=change_recipe, base_url=base_url, as_json=as_json)
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path("recipe.toml"))
 @seeds_option
 @click.option("--name", default="mine", show_default=True, help="The recipe's name; releases are filed under it.")
@@ -155,6 +186,16 @@ def status(home: Home, every_shard: bool, as_json: bool) -> None:
     from unicorn_assets.cli import status as command
 
     command.status(home, as_json=as_json, every_shard=every_shard)
+
+
+@main.command()
+@home_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def costs(home: Home, as_json: bool) -> None:
+    """Show what a kept caption and a kept dialog cost, by stage, by the filter that threw rows away, and by prompt."""
+    from unicorn_assets.cli import costs as command
+
+    command.costs(home, as_json=as_json)
 
 
 @main.command()

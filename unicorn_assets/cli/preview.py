@@ -18,8 +18,10 @@ from unicorn_assets.identity import draw, sample_id
 from unicorn_assets.recipe import Recipe, Seeds
 from unicorn_assets.settings import Prices
 from unicorn_assets.stages.accounting import Usage
+from unicorn_assets.stages.budget import check
 from unicorn_assets.stages.dialogs import TASKS, task_of
 from unicorn_assets.stages.seeds import withdrawn
+from unicorn_assets.stages.settling import note
 from unicorn_assets.synthesis import prompts
 from unicorn_assets.synthesis.answers import Dialog, InvalidAnswer, parse_dialog, parse_expansion
 from unicorn_assets.synthesis.seeds import readers
@@ -42,12 +44,15 @@ def preview(home: Home, recipe: Recipe, count: int, *, base_url: str | None = No
 
     Raises:
         SeedError: no source has a usable seed among its first rows.
+        BudgetError: the budget of HOME is used up.
         EngineError: the engine cannot answer.
     """
     chosen = settings.load(home.path)
     if base_url is not None:
         chosen = chosen.model_copy(update={"endpoint": chosen.endpoint.model_copy(update={"base_url": base_url})})
     seeds = _sample(recipe.seeds, count, withdrawn(home, recipe))
+    if recipe.engine.kind != "rules":
+        check(home, chosen)
     engine = open_engine(recipe.engine, chosen, home.path)
     started = time.monotonic()
     try:
@@ -55,11 +60,22 @@ def preview(home: Home, recipe: Recipe, count: int, *, base_url: str | None = No
         _dialogs(recipe, engine, kept)
         stats = getattr(engine, "stats", None)
         if stats is not None:
-            device_seconds = (time.monotonic() - started) * getattr(engine, "devices", 0)
-            used = Usage(stats.prompt_tokens, stats.completion_tokens, device_seconds)
-            _forecast(recipe, used, len(seeds), chosen.prices)
+            _forecast(recipe, _used(engine, started), len(seeds), chosen.prices)
     finally:
+        stats = getattr(engine, "stats", None)
+        if stats is not None and stats.answers:
+            seconds = (time.monotonic() - started) * max(1, getattr(engine, "devices", 0))
+            note(home, "preview", chosen, _used(engine, started), stats.answers, seconds)
         engine.close()
+
+
+def _used(engine: Engine, started: float) -> Usage:
+    """What the engine has used since it was opened."""
+    stats = getattr(engine, "stats", None)
+    if stats is None:
+        return Usage()
+    device_seconds = (time.monotonic() - started) * getattr(engine, "devices", 0)
+    return Usage(stats.prompt_tokens, stats.completion_tokens, device_seconds)
 
 
 def _forecast(recipe: Recipe, used: Usage, rows: int, prices: Prices) -> None:

@@ -98,6 +98,8 @@ def _materialize(driver: Driver, display: Display, shards: Sequence[str], refit:
         return failures
     for shard in shards:
         failures += driver.shard(shard)
+        if any(failure.by_budget for failure in failures):
+            return failures  # those to come would meet the same end
         display.shard_done(shard)
     return failures or driver.release()
 

@@ -15,6 +15,7 @@ from unicorn_assets.cli.shards import shard_table
 from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.stages import corpus
+from unicorn_assets.stages.budget import standing
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import Condition, State, states
 from unicorn_assets.stages.graph import below_the_shards
@@ -43,7 +44,13 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
     told = [*_withdrawn(home), _latest(home, tools)]
-    sections = (_reasons(found), shard_table(found, every=every_shard), alerts.lines(home), told)
+    sections = (
+        _reasons(found),
+        shard_table(found, every=every_shard),
+        _spent(tools),
+        alerts.lines(home),
+        told,
+    )
     for line in chain.from_iterable(sections):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -74,6 +81,12 @@ def _withdrawn(home: Home) -> list[str]:
 def _latest(home: Home, tools: Tools) -> str:
     latest = home.releases / tools.recipe.name / "latest"
     return f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}"
+
+
+def _spent(tools: Tools) -> list[str]:
+    """What was spent and the budget; nothing where neither is there."""
+    found = standing(tools.home, tools.settings)
+    return found.lines if found.spent.answers or found.limits else []
 
 
 def _plain(state: State) -> dict[str, object]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 
+from unicorn_assets import settings
 from unicorn_assets.curation.diversity import Diversity
 from unicorn_assets.defs import columns, pictures
 from unicorn_assets.defs.values import bars, escaped, flat, numbers, sample, table
@@ -14,6 +15,7 @@ from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.shards import first_rows, open_parquet
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages import glossary
+from unicorn_assets.stages.budget import standing
 from unicorn_assets.stages.meters import DIVERSITY
 from unicorn_assets.stages.portrait import portrait
 from unicorn_assets.stages.runner import Outcome
@@ -34,6 +36,7 @@ def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
         **_safely("trace", lambda: _trace(home, sidecar)),
         **_throughput(outcome),
         **_metrics(sidecar.metrics),
+        **_safely("budget", lambda: _budget(home, sidecar)),
         **_safely("gap_report", lambda: pictures.gap(sidecar)),
         **_safely("card" if sidecar.stage == "release" else "picture", lambda: pictures.special(home, sidecar)),
         **_safely("files", lambda: _files(home.lake, sidecar)),
@@ -125,6 +128,14 @@ def _metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: value for name, value in shown.items() if name not in _PORTRAYED}
     log = metrics.get("engine_log")
     return shown | ({"engine_log": dg.MetadataValue.path(log)} if log else {})
+
+
+def _budget(home: Home, sidecar: Sidecar) -> dict[str, Any]:
+    """What was spent in the whole HOME so far, at the assets that ask."""
+    if not sidecar.metrics.get("prompt_tokens"):
+        return {}
+    shares = standing(home, settings.load(home.path)).shares
+    return {"spent_of_budget": ", ".join(shares)} if shares else {}
 
 
 def _columns(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:

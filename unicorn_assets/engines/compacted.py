@@ -191,6 +191,11 @@ class Compacted:
         for group in range(len(self._starts) - 1):
             yield from _decoded(self._read(group, SCHEMA.names))
 
+    def tokens(self) -> Iterator[Row]:
+        """The token counts of all rows, in order."""
+        for group in range(len(self._starts) - 1):
+            yield from self._read(group, ["prompt_tokens", "completion_tokens"]).to_pylist()
+
     def answer(self, number: int) -> Answer:
         """The answer in row `number`, counted from 0."""
         group = bisect_right(self._starts, number) - 1

@@ -8,6 +8,7 @@ import heapq
 import json
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -111,6 +112,28 @@ class AnswerReader:
             # A kill during `compact` leaves an answer in both files; it was counted above.
             found += sample in samples and self._index.get(int(key, 16)) < 0
         return found
+
+    @property
+    def journal_end(self) -> int:
+        """Where the next answer will stand in the journal."""
+        return self._journal.end
+
+    def journalled(self, since: int) -> Iterator[Row]:
+        """The answers that stand in the journal from the offset `since` on, as they were stored, in no order.
+
+        Raises:
+            LakeError: one is there, but can no longer be read.
+        """
+        return (self._journal_row(location) for _, location in self._index if location > since)
+
+    def usage(self) -> tuple[int, int, int]:
+        """Number of answers that an engine with tokens gave, tokens read for them, and tokens written."""
+        found = [
+            (row["prompt_tokens"], row["completion_tokens"])
+            for row in chain(self.journalled(0), self._compacted.tokens() if self._compacted is not None else ())
+            if row["prompt_tokens"] or row["completion_tokens"]
+        ]
+        return len(found), sum(prompt for prompt, _ in found), sum(completion for _, completion in found)
 
     def _journal_row(self, location: int) -> Row:
         row: dict[str, Any] = json.loads(self._journal.read(location - 1).payload.decode("utf-8", "surrogatepass"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import duckdb
 
+from unicorn_assets.lake import cost_views
 from unicorn_assets.lake.layout import ALL, Lake
 
 SHARDED = (
@@ -90,6 +91,7 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, home: Path, *, ane
         connection.execute("DROP VIEW IF EXISTS lineage")
     elif "lineage" not in there:
         connection.execute(f"CREATE OR REPLACE VIEW lineage AS {LINEAGE}")
+    cost_views.create(connection, there, anew=anew)
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> bool:

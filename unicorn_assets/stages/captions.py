@@ -11,6 +11,7 @@ from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import ShardWriter
 from unicorn_assets.stages import checks, meters
+from unicorn_assets.stages.accounting import Wasted
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
@@ -48,7 +49,7 @@ def _expand(work: Work, drafts: Drafts) -> Made:
             yield expansion_request(row["id"], row["seed"], work.tools)
 
     out = ShardWriter(drafts, EXPANDED_CAPTIONS.columns, work.fingerprint)
-    asked, rows_in, length = Asked(), work.inputs["caption_seeds"].rows_out, 0
+    asked, wasted, rows_in, length = Asked(), Wasted(), work.inputs["caption_seeds"].rows_out, 0
     for request, answer in answers(
         work.tools, work.stage, work.shard, requests, asked=asked, total=rows_in, progress=work.progress
     ):
@@ -56,6 +57,7 @@ def _expand(work: Work, drafts: Drafts) -> Made:
             caption = parse_expansion(answer.text, answer.finish_reason)
         except InvalidAnswer as invalid:
             out.reject(request.id, invalid.reason, invalid.detail, answer.text)
+            wasted.add(request, invalid.reason, answer)
             continue
         length += len(caption.split())
         out.row(
@@ -67,9 +69,8 @@ def _expand(work: Work, drafts: Drafts) -> Made:
         )
     out.finish()
     mean = {"words_mean": round(length / out.rows_out, 1)} if out.rows_out else {}
-    return Made(
-        rows_in, out.rows_out, out.rejected, metrics=asked.metrics(work.tools.settings.prices, out.rows_out) | mean
-    )
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out) | mean | wasted.metrics()
+    return Made(rows_in, out.rows_out, out.rejected, metrics=metrics)
 
 
 EXPANDED_CAPTIONS = Stage(

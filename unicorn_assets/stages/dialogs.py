@@ -17,6 +17,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import ShardWriter
 from unicorn_assets.recipe import Dialogs
 from unicorn_assets.stages import checks, meters
+from unicorn_assets.stages.accounting import Wasted
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
@@ -53,6 +54,15 @@ def task_of(sample: str, dialogs: Dialogs) -> DialogTask | None:
     return next(task for task, weight in zip(TASKS, weights, strict=True) if weight > 0)
 
 
+def dialog_request(sample: str, seed: str, caption: str, tools: Tools) -> Request | None:
+    """The request for a caption's dialog, None if it gets none; a forecast asks the very same."""
+    dialogs = tools.recipe.dialogs
+    task = task_of(sample, dialogs)
+    if task is None:
+        return None
+    return prompts.request(task, sample, {"seed": seed, "caption": caption}, dialogs.sampling)
+
+
 def _fields(tools: Tools) -> dict[str, Any]:
     dialogs, model = tools.recipe.dialogs, model_of(tools.recipe.engine)
     return {
@@ -70,10 +80,9 @@ def _converse(work: Work, drafts: Drafts) -> Made:
 
     def requests() -> Iterator[Request]:
         for row in work.rows("curated_captions", ["id", "seed", "caption"]):
-            task = task_of(row["id"], dialogs)
-            if task is not None:
-                source = {"seed": row["seed"], "caption": row["caption"]}
-                yield prompts.request(task, row["id"], source, dialogs.sampling)
+            request = dialog_request(row["id"], row["seed"], row["caption"], work.tools)
+            if request is not None:
+                yield request
 
     out = ShardWriter(drafts, INSTRUCTION_DIALOGS.columns, work.fingerprint)
     for row in work.rows("curated_captions", ["id"]):
@@ -81,7 +90,7 @@ def _converse(work: Work, drafts: Drafts) -> Made:
             out.skip(row["id"], "not_drawn", f"the recipe draws {dialogs.share:.1%} of the captions")
     rows_in = work.inputs["curated_captions"].rows_out
     total = rows_in - sum(out.not_selected.values())
-    asked, seen = Asked(), _Seen()
+    asked, wasted, seen = Asked(), Wasted(), _Seen()
     for request, answer in answers(
         work.tools, work.stage, work.shard, requests, asked=asked, total=total, progress=work.progress
     ):
@@ -90,12 +99,14 @@ def _converse(work: Work, drafts: Drafts) -> Made:
             dialog = parse_dialog(task, answer.text, request.id, answer.finish_reason)
         except InvalidAnswer as invalid:
             out.reject(request.id, invalid.reason, invalid.detail, answer.text)
+            wasted.add(request, invalid.reason, answer)
             continue
         verdict = rules.judge(task, dialog.turns, request.source["caption"], dialogs.rules, work.tools.inference)
         seen.dropped.update(fault.reason.code for fault in verdict.faults)
         if not verdict.kept:
             reason = rules.set_aside_reason(verdict, len(dialog.turns))
             out.reject(request.id, reason.code, reason.detail, answer.text)
+            wasted.add(request, reason.code, answer)
             continue
         kept = [dialog.turns[place] for place in verdict.kept]
         seen.keep(task, kept, dialog.repaired)
@@ -117,7 +128,8 @@ def _converse(work: Work, drafts: Drafts) -> Made:
         )
     out.finish()
     metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
-    return Made(rows_in, out.rows_out, out.rejected, out.not_selected, metrics=metrics | seen.metrics())
+    metrics |= seen.metrics() | wasted.metrics()
+    return Made(rows_in, out.rows_out, out.rejected, out.not_selected, metrics=metrics)
 
 
 @dataclass
