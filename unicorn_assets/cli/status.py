@@ -9,9 +9,10 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from unicorn_assets.cli import alerts
+from unicorn_assets.cli import alerts, withdraw
 from unicorn_assets.cli.run import released
 from unicorn_assets.cli.shards import shard_table
+from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.stages import corpus
 from unicorn_assets.stages.budget import standing
@@ -42,12 +43,13 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
+    told = [*_withdrawn(home), _latest(home, tools)]
     sections = (
         _reasons(found),
         shard_table(found, every=every_shard),
         _spent(tools),
         alerts.lines(home),
-        [_latest(home, tools)],
+        told,
     )
     for line in chain.from_iterable(sections):
         console.print(line, markup=False, soft_wrap=True)
@@ -67,6 +69,13 @@ def _assets(found: list[State]) -> Table:
         rows = sum(state.sidecar.rows_out for state in by_stage[stage] if state.sidecar)
         table.add_row(stage, *(str(counts[condition] or "-") for condition in CONDITIONS), f"{rows:,}")
     return table
+
+
+def _withdrawn(home: Home) -> list[str]:
+    try:
+        return list(withdraw.summary(home))
+    except LakeError as error:  # what it keeps from being made stands above
+        return [str(error)]
 
 
 def _latest(home: Home, tools: Tools) -> str:

@@ -6,7 +6,7 @@ PATH.parquet. Answers are found by `Request.key`, so nothing that decides an ans
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from operator import itemgetter
@@ -100,6 +100,18 @@ class AnswerReader:
         if location < 0 and self._compacted is not None:
             return self._compacted.answer(-1 - location)
         return None
+
+    def count(self, samples: Collection[str]) -> int:
+        """How many of the answers are for one of these samples.
+
+        Raises:
+            LakeError: an answer can no longer be read.
+        """
+        found = sum(self._journal_row(location)["id"] in samples for _, location in self._index if location > 0)
+        for sample, key in self._compacted.samples() if self._compacted is not None else ():
+            # A kill during `compact` leaves an answer in both files; it was counted above.
+            found += sample in samples and self._index.get(int(key, 16)) < 0
+        return found
 
     @property
     def journal_end(self) -> int:
