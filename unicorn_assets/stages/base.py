@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -120,6 +121,8 @@ class Stage:
         timeout_seconds: without a sign of progress for so long it hangs.
         frozen: whether what stands is kept when the inputs change, until it is made again on request.
         intact: what is wrong with output outside the lake, None if nothing.
+        figures: those metrics that say what its rows are like, read back from their file. A stage on the gpu lane whose
+            rows can be moved to other shards has it: they were bought, and are not made again for that.
     """
 
     name: str
@@ -134,6 +137,7 @@ class Stage:
     timeout_seconds: float = 1800.0
     frozen: bool = False
     intact: Callable[[Tools, Sidecar], str | None] = lambda tools, sidecar: None
+    figures: Callable[[Path], dict[str, Any]] | None = None
 
     @property
     def columns(self) -> pa.Schema:

@@ -1,6 +1,7 @@
 """Stage 1: `expanded_captions` asks for a dense caption of each seed; `curated_captions` keeps what is good enough."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from unicorn_assets.curation import rules
 from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.stages import checks
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import Made, Stage, Work
@@ -45,7 +46,7 @@ def _expand(work: Work, drafts: Drafts) -> Made:
             yield expansion_request(row["id"], row["seed"], work.tools)
 
     out = ShardWriter(drafts, EXPANDED_CAPTIONS.columns, work.fingerprint)
-    asked, rows_in, length = Asked(), work.inputs["caption_seeds"].rows_out, 0
+    asked, rows_in = Asked(), work.inputs["caption_seeds"].rows_out
     for request, answer in answers(
         work.tools, work.stage, work.shard, requests, asked=asked, total=rows_in, progress=work.progress
     ):
@@ -54,7 +55,6 @@ def _expand(work: Work, drafts: Drafts) -> Made:
         except InvalidAnswer as invalid:
             out.reject(request.id, invalid.reason, invalid.detail, answer.text)
             continue
-        length += len(caption.split())
         out.row(
             id=request.id,
             seed=request.source["seed"],
@@ -63,10 +63,13 @@ def _expand(work: Work, drafts: Drafts) -> Made:
             completion_tokens=answer.completion_tokens,
         )
     out.finish()
-    mean = {"words_mean": round(length / out.rows_out, 1)} if out.rows_out else {}
-    return Made(
-        rows_in, out.rows_out, out.rejected, metrics=asked.metrics(work.tools.settings.prices, out.rows_out) | mean
-    )
+    spent = asked.metrics(work.tools.settings.prices, out.rows_out)
+    return Made(rows_in, out.rows_out, out.rejected, metrics=spent | _expansion_figures(drafts.paths["rows"]))
+
+
+def _expansion_figures(rows: Path) -> dict[str, Any]:
+    lengths = [len(row["caption"].split()) for row in read_rows(rows, ["caption"])]
+    return {"words_mean": round(sum(lengths) / len(lengths), 1)} if lengths else {}
 
 
 EXPANDED_CAPTIONS = Stage(
@@ -87,6 +90,7 @@ EXPANDED_CAPTIONS = Stage(
     checks=checks.ROWS,
     lane="gpu",
     timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
+    figures=_expansion_figures,
 )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import DialogTask, Request
 from unicorn_assets.identity import draw
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.recipe import Dialogs
 from unicorn_assets.stages import checks
 from unicorn_assets.stages.asking import Asked, answers
@@ -71,7 +72,7 @@ def _converse(work: Work, drafts: Drafts) -> Made:
             out.skip(row["id"], "not_drawn", f"the recipe draws {dialogs.share:.1%} of the captions")
     rows_in = work.inputs["curated_captions"].rows_out
     total = rows_in - sum(out.not_selected.values())
-    asked, tasks, repaired = Asked(), Counter[str](), 0
+    asked = Asked()
     for request, answer in answers(
         work.tools, work.stage, work.shard, requests, asked=asked, total=total, progress=work.progress
     ):
@@ -81,8 +82,6 @@ def _converse(work: Work, drafts: Drafts) -> Made:
         except InvalidAnswer as invalid:
             out.reject(request.id, invalid.reason, invalid.detail, answer.text)
             continue
-        tasks[task] += 1
-        repaired += dialog.repaired
         out.row(
             id=request.id,
             task=task,
@@ -92,9 +91,16 @@ def _converse(work: Work, drafts: Drafts) -> Made:
             completion_tokens=answer.completion_tokens,
         )
     out.finish()
-    metrics = asked.metrics(work.tools.settings.prices, out.rows_out)
-    metrics |= {"tasks": dict(sorted(tasks.items())), "repaired": repaired}
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out) | _figures(drafts.paths["rows"])
     return Made(rows_in, out.rows_out, out.rejected, out.not_selected, metrics=metrics)
+
+
+def _figures(rows: Path) -> dict[str, Any]:
+    tasks, repaired = Counter[str](), 0
+    for row in read_rows(rows, ["task", "repaired"]):
+        tasks[row["task"]] += 1
+        repaired += row["repaired"]
+    return {"tasks": dict(sorted(tasks.items())), "repaired": repaired}
 
 
 INSTRUCTION_DIALOGS = Stage(
@@ -116,4 +122,5 @@ INSTRUCTION_DIALOGS = Stage(
     checks=(*checks.ROWS, checks.CAPTIONS_PRESENT),
     lane="gpu",
     timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
+    figures=_figures,
 )

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.lake.vectors import iter_vectors
 from unicorn_assets.stages import checks, transfer_checks
 from unicorn_assets.stages.base import Made, Stage, Work
@@ -37,21 +38,23 @@ def _encode(work: Work, drafts: Drafts) -> Made:
     encoder = work.tools.encoder
     out = ShardWriter(drafts, TEXT_EMBEDDINGS.columns, work.fingerprint)
     vectors = out.open_vectors(encoder.dimension)
-    rows_in, cut, tokens = work.inputs["curated_captions"].rows_out, 0, 0
+    rows_in = work.inputs["curated_captions"].rows_out
     for window in windows(work.rows("curated_captions", ["id", "caption"])):
         texts = [row["caption"] for row in window]
         counts = encoder.token_counts(texts)
         vectors.write([row["id"] for row in window], encoder.encode(texts))
         for row, count in zip(window, counts, strict=True):
             out.row(id=row["id"], tokens=count, cut=count > encoder.max_tokens)
-            cut += count > encoder.max_tokens
-            tokens += count
         work.progress(out.rows_out, rows_in)
     out.finish()
-    metrics: dict[str, Any] = {"dimension": encoder.dimension, "token_limit": encoder.max_tokens, "rows_cut": cut}
-    if rows_in:
-        metrics["tokens_mean"] = round(tokens / rows_in, 1)
-    return Made(rows_in, out.rows_out, metrics=metrics)
+    limits = {"dimension": encoder.dimension, "token_limit": encoder.max_tokens}
+    return Made(rows_in, out.rows_out, metrics=limits | _figures(drafts.paths["rows"]))
+
+
+def _figures(rows: Path) -> dict[str, Any]:
+    found = list(read_rows(rows, ["tokens", "cut"]))
+    mean = {"tokens_mean": round(sum(row["tokens"] for row in found) / len(found), 1)} if found else {}
+    return {"rows_cut": sum(row["cut"] for row in found), **mean}
 
 
 TEXT_EMBEDDINGS = Stage(
@@ -63,6 +66,7 @@ TEXT_EMBEDDINGS = Stage(
     schema=pa.schema([pa.field("id", pa.string()), pa.field("tokens", pa.int32()), pa.field("cut", pa.bool_())]),
     checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.NOTHING_CUT),
     lane="gpu",
+    figures=_figures,
 )
 
 
