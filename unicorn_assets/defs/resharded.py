@@ -5,7 +5,8 @@ shards is wiped, and each shard that stands is reported as it stands, with its c
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 
 import dagster as dg
 
@@ -18,6 +19,7 @@ from unicorn_assets.execution.internals import (
     DATA_VERSION_TAG,
     AssetCheckEvaluationTargetMaterializationData,
 )
+from unicorn_assets.execution.storage import KeptEngines
 from unicorn_assets.home import Home
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
@@ -33,7 +35,6 @@ def tell(
     home: Home,
     recipe: Recipe,
     moved: Marker,
-    progress: Callable[[str], object] = lambda stage: None,
 ) -> int:
     """Wipes and reports anew; safe to repeat. Returns how many shards of stages were reported.
 
@@ -42,16 +43,15 @@ def tell(
         home: where the shards stand.
         recipe: with the new number of shards.
         moved: from how many shards to how many.
-        progress: told of each stage that is begun.
     """
     stages = graph(recipe)
     sharded = [stage for stage in stages.values() if stage.sharded]
     keys = [dg.AssetKey(stage.name) for stage in sharded]
-    instance.wipe_assets([key for key in keys if instance.has_asset_key(key)])
-    count = 0
-    for stage in (SEED_SOURCES, *sharded):
-        progress(stage.name)
-        count += _report(instance, home, recipe, stage, f"Moved from {moved.before} to {moved.after} shards.")
+    storage, count = instance.event_log_storage, 0
+    with storage.together() if isinstance(storage, KeptEngines) else nullcontext():
+        instance.wipe_assets([key for key in keys if instance.has_asset_key(key)])
+        for stage in (SEED_SOURCES, *sharded):
+            count += _report(instance, home, recipe, stage, f"Moved from {moved.before} to {moved.after} shards.")
     _begin_counts_anew(home, [stage.name for stage in sharded])
     return count
 

@@ -148,9 +148,10 @@ class Switch:
         return _read(self._done) if self._done.exists() else None
 
     def told(self) -> None:
-        """Dagster has been told."""
+        """Dagster has been told: nothing is left to do."""
         with explained(self._done):
             self._done.unlink(missing_ok=True)
+            self.folder.rmdir()
 
 
 def _read(path: Path) -> Marker:

@@ -84,6 +84,7 @@ class Resharding:
             self._switch.scratch.mkdir(parents=True)
         self._home.lake.open()
         write_whole(self._home.path / RECIPE, recipes.dump(self._tools.recipe))
+        self._deal_answers()
         for stage in self._plan.stages.values():
             if stage is SEED_SOURCES:
                 self._sort_seeds()
@@ -91,7 +92,6 @@ class Resharding:
                 self._carry(stage)
             else:
                 self._deal(stage)
-        self._deal_answers()
         self._look_over()
         return Marker(self._plan.flow.before, self._plan.flow.after, tuple(self._folders))
 
