@@ -70,7 +70,7 @@ class KeptEngines(SqliteEventLogStorage):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What one thread stores in the block is one transaction a file: all of it or nothing, in a fraction of the time.
+        """What one thread stores in the block is one transaction a file: all of it or nothing, and in no time.
 
         Other processes that would store something wait until its end.
         """

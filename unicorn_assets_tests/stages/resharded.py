@@ -4,10 +4,12 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from unicorn_assets import recipe as recipes
 from unicorn_assets.home import Home
+from unicorn_assets.lake.switch import Marker
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages.reshard_plan import plan
 from unicorn_assets.stages.resharding import Resharding
@@ -55,44 +57,59 @@ def stored(home: Home) -> dict[str, bytes]:
 def kill_everywhere(start: Path, folder: Path, shards: int, builds: int) -> None:
     """Moves copies of the home `start`; each is killed by a child's own hand before another call that syncs or renames.
 
-    Prints the number of each kill, and whether the marker stood then. Kills evenly over the making, and everywhere in
-    the switch.
+    Prints the number of each kill, and whether it came in the making, at so many places, or in the switch, at all.
     """
-    first, total = _dry(start, folder / "dry", shards)
-    chosen = sorted({*range(0, first, max(1, first // builds)), *range(first - 2, total)})
-    for call in chosen:
-        copy = folder / str(call)
-        shutil.copytree(start, copy)
-        child = os.fork()
-        if child == 0:
-            _die_before(call)
-            move(Home(copy), shards)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, (call, status)
-        print(call, "switch" if call >= first else "build", flush=True)
+    for call in range(0, 10_000, max(1, _calls(start, folder / "dry", lambda home: _make(home, shards)) // builds)):
+        if not _killed(start, folder / f"build-{call}", call, lambda home: _make(home, shards)):
+            break
+    ready = folder / "ready"
+    shutil.copytree(start, ready, symlinks=True, copy_function=os.link)
+    marker = _make(Home(ready), shards)
+    call = 0
+    while _killed(ready, copy := folder / f"switch-{call}", call, lambda home: home.switch.begin(marker)):
+        call += 1 if Home(copy).switch.untold() is None else 25  # what is left then is to delete what was
 
 
-def _dry(start: Path, copy: Path, shards: int) -> tuple[int, int]:
-    """The number of the call that gives the marker its name, and of all calls until everything is done."""
-    shutil.copytree(start, copy)
-    reader, writer = os.pipe()
-    if os.fork() == 0:
-        calls: list[str] = []
-        _patch(lambda name, arguments: calls.append(str(arguments[-1])))
-        move(Home(copy), shards)
-        marker = next(number for number, target in enumerate(calls) if target.endswith("ready.json"))
-        os.write(writer, f"{marker + 1} {len(calls)}".encode())
+def _make(home: Home, shards: int) -> Marker:
+    tools = tools_at(home)
+    return Resharding(tools, plan(tools, shards)).make()
+
+
+def _killed(start: Path, copy: Path, call: int, work: Callable[[Home], object]) -> bool:
+    """Whether there was such a call to be killed before."""
+    shutil.copytree(start, copy, symlinks=True, copy_function=os.link)
+    child = os.fork()
+    if child == 0:
+        _die_before(call)
+        work(Home(copy))
         os._exit(0)
-    os.wait()
-    first, total = os.read(reader, 100).split()
-    return int(first), int(total)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in (0, -signal.SIGKILL), (copy, code)
+    if code:
+        print(copy.name, flush=True)
+    return code != 0
+
+
+def _calls(start: Path, copy: Path, work: Callable[[Home], object]) -> int:
+    """How many such calls there are, all told."""
+    shutil.copytree(start, copy, symlinks=True, copy_function=os.link)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        calls: list[str] = []
+        _patch(lambda name: calls.append(name))
+        work(Home(copy))
+        os.write(writer, str(len(calls)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    return int(os.read(reader, 100))
 
 
 def _die_before(call: int) -> None:
     left = call
 
-    def count(name: str, arguments: tuple[object, ...]) -> None:
+    def count(name: str) -> None:
         nonlocal left
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -101,11 +118,12 @@ def _die_before(call: int) -> None:
     _patch(count)
 
 
-def _patch(hear) -> None:
-    def heard(name: str, real):
+def _patch(hear: Callable[[str], object]) -> None:
+    def heard(name: str, real: Callable[..., object]) -> Callable[..., object]:
         def called(*arguments: object, **options: object) -> object:
-            hear(name, arguments)
-            return real(*arguments, **options)
+            hear(name)
+            # A kill takes nothing from the system's cache, and waiting for the disk would take most of the time.
+            return None if name == "fsync" else real(*arguments, **options)
 
         return called
 
