@@ -305,6 +305,19 @@ def reshard(shards: int, home: Home, partial: bool) -> None:
 
 @main.command()
 @home_option
+@click.option("--apply", is_flag=True, help="Remove what is listed.")
+@click.option(
+    "--releases", "keep_releases", type=click.IntRange(1), metavar="KEEP", help="Of each recipe, keep so many releases."
+)
+def gc(home: Home, apply: bool, keep_releases: int | None) -> None:
+    """List the files that nothing needs, or remove them; answers, state and history are kept."""
+    from unicorn_assets.cli import gc as command
+
+    command.gc(home, apply=apply, keep_releases=keep_releases)
+
+
+@main.command()
+@home_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=3000, show_default=True, help="Port to listen on.")
 def dev(home: Home, host: str, port: int) -> None:

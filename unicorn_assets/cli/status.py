@@ -37,7 +37,13 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
-    sections = (_reasons(found), shard_table(found, every=every_shard), alerts.lines(home), _moved(home), [_latest(home, tools)])
+    sections = (
+        _reasons(found),
+        shard_table(found, every=every_shard),
+        alerts.lines(home),
+        _moved(home),
+        [_latest(home, tools)],
+    )
     for line in chain.from_iterable(sections):
         console.print(line, markup=False, soft_wrap=True)
 
