@@ -121,8 +121,9 @@ class Stage:
         timeout_seconds: without a sign of progress for so long it hangs.
         frozen: whether what stands is kept when the inputs change, until it is made again on request.
         intact: what is wrong with output outside the lake, None if nothing.
-        figures: those metrics that say what its rows are like, read back from their file. A stage on the gpu lane whose
-            rows can be moved to other shards has it: they were bought, and are not made again for that.
+        figures: those metrics that say what its rows are like, read back from their file. A stage has it whose rows are
+            too dear to be made again for another number of shards: they are moved. What it set aside stands sorted by
+            outcome and id then.
     """
 
     name: str

@@ -27,6 +27,7 @@ from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.lake.sorting import insert, ordered, row_groups, workbench
 from unicorn_assets.lake.vectors import VectorRows, VectorWriter, vector_batches
 from unicorn_assets.stages.base import Stage, Work
+from unicorn_assets.stages.sharing import MOVED, SPENT
 
 KINDS = {"rows", "set_aside", "vectors"}
 """Files that hold rows or stand by them."""
@@ -51,6 +52,17 @@ def whole(lake: Lake, made: Sidecar) -> Sidecar:
                 "shard again; then reshard.",
             )
     return made
+
+
+def movable(stage: Stage, lake: Lake, made: Sequence[Sidecar]) -> bool:
+    """Whether the rows of these shards, one at least, can be moved so that their sidecars say all that they did.
+
+    What a stage of the gpu lane says beside its figures are limits that hold for all shards, as that of the encoder.
+    """
+    if stage.figures is None or any(one.produced or not one.files.keys() <= KINDS for one in made):
+        return False
+    told = stage.figures(lake.rows(stage.name, made[0].shard))
+    return stage.lane == "gpu" or all(one.metrics.keys() <= {*SPENT, MOVED, *told} for one in made)
 
 
 def places(ids: Sequence[str], shards: int) -> NDArray[np.int64]:

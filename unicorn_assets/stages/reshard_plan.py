@@ -57,27 +57,33 @@ class Plan:
         """The stages that have shards."""
         return [stage for stage in self.stages.values() if stage.sharded]
 
-    def sources(self, stage: str, new: int) -> dict[int, State]:
-        """The states of the old shards that a new one is made of, by number."""
-        return {old: self.states[stage, shard_name(old)] for old in self.flow.sources(new)}
+    def _together(self, stage: str, rest: int) -> list[State]:
+        """The old shards that exchange rows with one another: those equal modulo the flow's step."""
+        return [self.states[stage, shard_name(old)] for old in range(rest, self.flow.before, self.flow.step)]
+
+    def _whole(self, stage: str) -> list[bool]:
+        found = (self._together(stage, rest) for rest in range(self.flow.step))
+        return [all(one.condition == "fresh" for one in ones) for ones in found]
 
     def moves(self, stage: str) -> list[int]:
         """The new shards of a stage that can be made of what stands: all that goes into them is fresh."""
-        return [
-            new
-            for new in range(self.flow.after)
-            if all(one.condition == "fresh" for one in self.sources(stage, new).values())
-        ]
+        whole = self._whole(stage)
+        return [new for new in range(self.flow.after) if whole[new % self.flow.step]]
+
+    def made(self, stage: str) -> dict[int, Sidecar]:
+        """The sidecars of the old shards that move, by number."""
+        whole = self._whole(stage)
+        found = ((old, self.states[stage, shard_name(old)].sidecar) for old in range(self.flow.before))
+        return {old: one for old, one in found if one is not None and whole[old % self.flow.step]}
 
     def lost(self) -> dict[str, set[str]]:
-        """By stage, fresh shards of what was bought of which a part cannot move, for the sake of shards beside them."""
+        """By stage, fresh shards of what was bought that cannot move, for the sake of shards beside them."""
         lost: dict[str, set[str]] = {}
         for stage in self.sharded:
-            if stage.lane == "gpu":
-                for new in sorted(set(range(self.flow.after)) - set(self.moves(stage.name))):
-                    fresh = {one.shard for one in self.sources(stage.name, new).values() if one.condition == "fresh"}
-                    if fresh:
-                        lost.setdefault(stage.name, set()).update(fresh)
+            for rest, whole in enumerate(self._whole(stage.name)):
+                fresh = {one.shard for one in self._together(stage.name, rest) if one.condition == "fresh"}
+                if stage.lane == "gpu" and fresh and not whole:
+                    lost.setdefault(stage.name, set()).update(fresh)
         return lost
 
     def refuse_loss(self) -> None:

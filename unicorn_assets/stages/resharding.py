@@ -1,9 +1,9 @@
 """Makes HOME's lake and answers for another number of shards, beside those that stand.
 
-Three ways, by what a shard costs. The gathered seeds are sorted anew, without their sources. Rows of the gpu lane,
-which were bought, are moved as they are. Stages of the cpu lane are made of them by their own bodies: what they make
-depends on their inputs alone, so it is what moving would give, checks and figures included. Nobody asks an engine or
-an encoder.
+Three ways, by what a shard costs. The gathered seeds are sorted anew, without their sources. Rows that were bought, or
+took long to make, are moved as they are. The other stages are made of them by their own bodies: what they make depends
+on their inputs alone, so it is what moving would give, checks and figures included. Nobody asks an engine or an
+encoder.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ from unicorn_assets.lake.switch import RECIPE, Marker
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import freshness
 from unicorn_assets.stages.base import Finished, Made, Stage, Work
-from unicorn_assets.stages.moving import KINDS, Mover, places, record_batches, whole
+from unicorn_assets.stages.moving import Mover, movable, places, record_batches, whole
 from unicorn_assets.stages.release import upstream
 from unicorn_assets.stages.reshard_plan import Plan, names_shards
 from unicorn_assets.stages.runner import describe, named
@@ -158,18 +158,12 @@ class Resharding:
         with explained(self._home.lake.root):
             (self._home.lake.root / stage.name / "set_aside").mkdir(parents=True)
         self._folders.append(f"lake/{stage.name}")
-        made = {
-            old: state.sidecar
-            for new in moves
-            for old, state in self._plan.sources(stage.name, new).items()
-            if state.sidecar is not None
-        }
+        made = self._plan.made(stage.name)
         if not made:
             return
         shares, fields = Shares(made, flow), freshness.decided(stage, self._tools)
-        plain = all(not one.produced and one.files.keys() <= KINDS for one in made.values())
-        if stage.figures is not None and plain:
-            with Mover(stage, self._old, dict(sorted(made.items())), flow.after, self._switch.scratch) as mover:
+        if movable(stage, self._old, list(made.values())):
+            with Mover(stage, self._old, made, flow.after, self._switch.scratch) as mover:
                 for new in moves:
                     self._move(stage, new, mover, [made[old] for old in flow.sources(new)], shares, fields)
         else:

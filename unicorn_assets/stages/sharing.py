@@ -33,31 +33,34 @@ class Flow:
     Args:
         before: old number of shards.
         after: new number of shards.
+
+    Attributes:
+        step: the greatest common divisor.
     """
 
     def __init__(self, before: int, after: int) -> None:
-        self.before, self.after, self._step = before, after, gcd(before, after)
-        self._seeds = np.zeros((before, after // self._step), np.int64)
+        self.before, self.after, self.step = before, after, gcd(before, after)
+        self._seeds = np.zeros((before, after // self.step), np.int64)
         self._ends: NDArray[np.int64] | None = None
 
     def sources(self, new: int) -> range:
         """The old shards that a new one is made of."""
-        return range(new % self._step, self.before, self._step)
+        return range(new % self.step, self.before, self.step)
 
     def targets(self, old: int) -> range:
         """The new shards that an old one goes to."""
-        return range(old % self._step, self.after, self._step)
+        return range(old % self.step, self.after, self.step)
 
     def count(self, old: NDArray[np.int64], new: NDArray[np.int64]) -> None:
         """Takes note of seeds: the old and the new shard of each."""
-        np.add.at(self._seeds, (old, new // self._step), 1)
+        np.add.at(self._seeds, (old, new // self.step), 1)
         self._ends = None
 
     def part(self, old: int, new: int, total: int) -> int:
         """What falls to a new shard of a whole number that belongs to an old one; the parts add up to it."""
         if self._ends is None:
             self._ends = np.cumsum(self._seeds, axis=1)
-        ends, place = self._ends[old], new // self._step
+        ends, place = self._ends[old], new // self.step
         whole = int(ends[-1])
         if not whole:
             return total if place == 0 else 0

@@ -21,6 +21,7 @@ from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize, run
 from unicorn_assets_tests.doubles import HashEncoder
+from unicorn_assets_tests.postgres import cluster
 
 MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 
@@ -28,6 +29,16 @@ MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 @pytest.fixture(autouse=True)
 def _sqlite(monkeypatch):
     monkeypatch.delenv(postgres.VARIABLE, raising=False)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def storage(request, monkeypatch):
+    if request.param == "sqlite":
+        yield "sqlite"
+    else:
+        with cluster() as server:
+            monkeypatch.setenv(postgres.VARIABLE, server.database("dagster"))
+            yield "postgres"
 
 
 def tools_at(home):
@@ -57,7 +68,7 @@ def shown(home):
         return partitions, results
 
 
-def test_the_web_ui_shows_the_new_shards_and_the_next_run_makes_the_release_alone(home, recipe, capsys):
+def test_the_web_ui_shows_the_new_shards_and_the_next_run_makes_the_release_alone(home, recipe, storage, capsys):
     assert run(home, recipe) == 0
     with attempts.opened(home.state) as tried:
         tried.failed("a", "shard-0001", "wanted", 1.0)

@@ -17,8 +17,10 @@ from unicorn_assets.identity import shard_name, shard_names, shard_number
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.switch import Switch
 from unicorn_assets.stages import reshard_plan
+from unicorn_assets.stages.captions import CURATED_CAPTIONS
 from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
 from unicorn_assets.stages.freshness import states
+from unicorn_assets.stages.moving import movable
 from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.reshard_plan import plan
 from unicorn_assets.stages.resharding import Resharding
@@ -275,3 +277,27 @@ def test_a_marker_that_cannot_be_read_is_named(tmp_path):
     (switch.folder / "ready.json").write_text("{")
     with pytest.raises(LakeError, match=r"ready\.json cannot be read"):
         Home(tmp_path).recipe()
+
+
+def test_a_free_stage_that_says_more_of_its_rows_than_its_figures_is_made_by_its_body(home):
+    body = CURATED_CAPTIONS.body
+
+    def measured(work, drafts):
+        made = body(work, drafts)
+        return replace(made, metrics={"shortest": min(row["words"] for row in read_rows(drafts.paths["rows"]))})
+
+    tools = tools_at(home)
+    chosen = plan(tools, 2)
+    stage = replace(CURATED_CAPTIONS, body=measured)
+    made = sidecars(home, stage.name)
+    assert movable(stage, home.lake, made)
+    assert not movable(stage, home.lake, [made[0].model_copy(update={"metrics": {"shortest": 100}})])
+    for one in made:
+        told = one.model_copy(update={"metrics": {"shortest": 100}})
+        home.lake.sidecar_path(stage.name, one.shard).write_text(told.dump())
+    chosen = replace(plan(tools, 2), stages=chosen.stages | {stage.name: stage})
+    home.switch.clear()
+    home.switch.begin(Resharding(tools, chosen).make())
+    for one in sidecars(home, stage.name):
+        rows = list(read_rows(home.lake.rows(stage.name, one.shard)))
+        assert one.metrics["shortest"] == min(row["words"] for row in rows)
