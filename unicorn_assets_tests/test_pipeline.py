@@ -13,9 +13,9 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_name, shard_names, shard_number
 from unicorn_assets.lake.shards import read_rows
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.graph import GRAPH
-from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import data_files, materialize, run
 from unicorn_assets_tests.doubles import HashEncoder

@@ -13,8 +13,10 @@ from unicorn_assets.cli import alerts
 from unicorn_assets.cli.run import released
 from unicorn_assets.cli.shards import shard_table
 from unicorn_assets.home import Home
+from unicorn_assets.stages import corpus
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import Condition, State, states
-from unicorn_assets.stages.release import upstream
+from unicorn_assets.stages.graph import below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -31,6 +33,8 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     """
     tools = Tools.at(home)
     found = list(states(tools, upstream(tools.recipe)))
+    with corpus.seen(tools, found):
+        found += corpus.states_below(tools, below_the_shards(tools.recipe))
     if as_json:
         click.echo(json.dumps([_plain(state) for state in found], indent=1))
         return

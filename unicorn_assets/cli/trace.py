@@ -10,7 +10,8 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id, shard_name, shard_number
 from unicorn_assets.lake import lineage
-from unicorn_assets.stages.release import RELEASE, upstream
+from unicorn_assets.stages.corpus import upstream
+from unicorn_assets.stages.release import RELEASE
 
 
 def trace(home: Home, sample: str, *, as_json: bool) -> None:
@@ -27,6 +28,7 @@ def trace(home: Home, sample: str, *, as_json: bool) -> None:
     recipe = home.recipe() or recipes.load("demo")
     sample = sample if lineage.is_id(sample) else sample_id(sample)
     told = lineage.story(home.lake, list(upstream(recipe)), recipe.shards, sample)
+    told += lineage.left_out(home.lake, sample)
     if all(step["outcome"] == "absent" for step in told):
         raise LakeError(
             f"HOME {home.path} holds no sample with the id {sample}.",

@@ -22,9 +22,9 @@ from unicorn_assets.lake.locks import held
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.settings import Schedule
 from unicorn_assets.stages import freshness
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.due import Backlog, Due, backlog
-from unicorn_assets.stages.graph import GRAPH, above_the_shards
-from unicorn_assets.stages.release import RELEASE, upstream
+from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 WHY, WANTED = "unicorn/why", "unicorn/wanted"
@@ -42,7 +42,8 @@ JOBS = ("sources", "shards", "release")
 
 def assets_of(job: str, recipe: Recipe) -> list[str]:
     """The assets that a job makes."""
-    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": [RELEASE.name]}[job]
+    below = list(below_the_shards(recipe))
+    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": below}[job]
 
 
 def jobs(recipe: Recipe) -> list[UnresolvedAssetJobDefinition]:
@@ -62,7 +63,11 @@ def schedules(tools: Tools) -> list[dg.ScheduleDefinition]:
     return [
         _schedule(tools, "sources", "Reads the seeds and fits the transfer where they are missing or stale."),
         _schedule(tools, "shards", "Requests the shards that are missing, stale, or failed with tries left."),
-        _schedule(tools, "release", "Makes a release once every shard is fresh and the latest does not hold them."),
+        _schedule(
+            tools,
+            "release",
+            "Selects and releases once every shard is fresh and the latest release does not hold them.",
+        ),
     ]
 
 
@@ -122,6 +127,7 @@ class Look:
 
     def _note_failures(self, tried: Attempts, job: str) -> None:
         since = datetime.now(UTC) - REMEMBERED
+        tried.clear(since.timestamp())
         chosen = dg.RunsFilter(job_name=f"make_{job}", statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
         for record in self._instance.get_run_records(chosen):
             run = record.dagster_run
@@ -155,6 +161,8 @@ class Look:
         due = found.sources if job == "sources" else found.release
         if due is None:
             waits = job == "release" and (found.sources is not None or found.shards)
+            if not waits and job in tried.partitions():
+                tried.forget(job)  # it has been made
             yield dg.SkipReason(f"{len(found.shards):,} shards are not fresh yet." if waits else "All is fresh.")
         elif requested.whole(self._instance, set(assets)):
             yield dg.SkipReason("It is being made.")
@@ -164,12 +172,12 @@ class Look:
             yield _request(due, when, None)
 
     def _has_tries(self, tried: Attempts, due: Due, partition: str) -> bool:
-        """Whether it may be tried once more; where it may not, people hear of it once."""
+        """Whether it may be tried once more; where it may not, people hear of it once, as of each last try."""
         if tried.count(partition, due.wanted) < self._chosen.tries:
             return True
         _, run_id = tried.last(partition, due.wanted)
         gave_up = Alert(
-            id=f"gave_up:{partition}:{due.wanted}",
+            id=f"gave_up:{partition}:{due.wanted}:{run_id}",
             kind="gave_up",
             severity="ERROR",
             asset=due.stage,

@@ -12,8 +12,7 @@ import dagster as dg
 from unicorn_assets.defs.build import build
 from unicorn_assets.execution.runs import reap, this_process
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.graph import GRAPH, above_the_shards
-from unicorn_assets.stages.release import RELEASE
+from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
@@ -54,8 +53,8 @@ class Driver:
         return self._run(SHARDED, shard)
 
     def release(self) -> list[Failure]:
-        """Materializes the release."""
-        return self._run([RELEASE.name], None)
+        """Materializes the release, and before it what looks at the whole corpus."""
+        return self._run(list(below_the_shards(self._tools.recipe)), None)
 
     def _run(self, stages: Sequence[str], shard: str | None, again: Sequence[str] = ()) -> list[Failure]:
         result = self._job.execute_in_process(

@@ -6,7 +6,7 @@ PATH.parquet. Answers are found by `Request.key`, so nothing that decides an ans
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
@@ -203,22 +203,9 @@ class AnswerStore(AnswerReader):
         Raises:
             LakeError: the Parquet file cannot be written; the store stays as it was.
         """
-        if any(location > 0 for _, location in self._index):
-            self._rewrite(lambda key: True)
-
-    def prune(self, keep: Callable[[str], bool]) -> int:
-        """Forgets the answers whose keys are not to be kept, for good, and says how many they were.
-
-        Raises:
-            LakeError: the Parquet file cannot be written; the store stays as it was.
-        """
-        gone = sum(not keep(f"{key:032x}") for key, _ in self._index)
-        if gone:
-            self._rewrite(keep)
-        return gone
-
-    def _rewrite(self, keep: Callable[[str], bool]) -> None:
-        compacted.write(self._file("parquet"), (row for row in self.rows() if keep(row["key"])))
+        if all(location < 0 for _, location in self._index):
+            return
+        compacted.write(self._file("parquet"), self.rows())
         try:
             self._journal.remove()
         finally:

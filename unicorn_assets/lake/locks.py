@@ -63,7 +63,7 @@ def shared(path: Path, *, what: str) -> Iterator[None]:
 
 
 def held(path: Path) -> bool:
-    """Whether somebody holds the lock file `path`. Looking may make one who takes it at that moment try again."""
+    """Whether somebody holds the lock file `path`. Looking makes one who takes it at that moment try once more."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -78,7 +78,8 @@ def held(path: Path) -> bool:
 
 
 def _acquire(descriptor: int, path: Path, what: str, wait_seconds: float, kind: int = fcntl.LOCK_EX) -> None:
-    deadline = time.monotonic() + wait_seconds
+    # Once more in any case: `held` of another process takes it for a moment.
+    deadline = time.monotonic() + max(wait_seconds, POLL_SECONDS)
     while True:
         try:
             fcntl.flock(descriptor, kind | fcntl.LOCK_NB)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unicorn_assets.release import transfer_card, usage
+from unicorn_assets.release import selection_card, transfer_card, usage
 from unicorn_assets.release.manifest import Manifest, Spread
 from unicorn_assets.release.splits import named, splits
 from unicorn_assets.transfer.metrics import words
@@ -42,6 +42,7 @@ def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]], *, pictur
         f"## What made it\n\n{_made_by(facts)}",
         f"## Tables\n\n{_tables(facts)}",
         f"## What became of every row\n\n{_stages(facts)}",
+        f"## Selection\n\n{_selection(facts)}",
         f"## Licences\n\n{_licences(facts)}",
         f"## Splits and versions\n\n{_splits(facts)}\n\n{usage.VERSIONS}",
         f"## How to load it\n\n{usage.loading(facts.formats)}",
@@ -148,7 +149,10 @@ def _stages(facts: Manifest) -> str:
         for name, stage in facts.stages.items()
     ]
     text = _table(["stage", "rows in", "rows out", "rejected", "not selected"], rows)
-    text += "\n\nSeeds and alignment count the whole corpus, the other stages the shards of this release."
+    text += (
+        "\n\nSeeds and alignment count the whole corpus, the other stages the shards of this release. A row of the "
+        "selection is\na candidate of either table."
+    )
     warnings = [
         f"- `{name}`, check `{check}` failed on {warned.shards:,} of {len(stage.fingerprints):,}: {warned.description}"
         for name, stage in facts.stages.items()
@@ -159,6 +163,13 @@ def _stages(facts: Manifest) -> str:
 
 def _reasons(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in counts.items()) or "0"
+
+
+def _selection(facts: Manifest) -> str:
+    parts = [selection_card.WORDS, _table(selection_card.HEADER, selection_card.figures(facts.selection))]
+    if facts.mix:
+        parts += [selection_card.MIX_WORDS, _table(selection_card.MIX_HEADER, selection_card.mix(facts.mix))]
+    return "\n\n".join(parts)
 
 
 def _licences(facts: Manifest) -> str:

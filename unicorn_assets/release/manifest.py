@@ -18,12 +18,12 @@ from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Part, Sidecar
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.release.inputs import Inputs
+from unicorn_assets.release.inputs import SELECTION, Inputs
 from unicorn_assets.release.splits import SPLITS, named
 from unicorn_assets.release.tables import COLUMNS
 from unicorn_assets.transfer.metrics.results import GapReport
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the folder's layout, the manifest and the card; bumped by hand when one of them changes."""
 
 FILE = "manifest.json"
@@ -53,6 +53,25 @@ class Warned(Part):
 
     shards: int
     description: str
+
+
+class Selected(Part):
+    """What the selection made of a table's candidates: how many went in and out, and how many stayed behind and why."""
+
+    candidates: int
+    selected: int
+    left: dict[str, int]
+
+
+class MixPart(Part):
+    """A part of the recipe's mix: its share as wanted, among the candidates and among what goes out; and in rows."""
+
+    wanted: float
+    before: float
+    after: float
+    candidates: int
+    selected: int
+    missing: int
 
 
 class StageFacts(Part):
@@ -154,6 +173,8 @@ class Manifest(Part):
     tables: dict[str, Table]
     figures: dict[str, Figures]
     coverage: ShardCoverage
+    selection: dict[str, Selected]
+    mix: dict[str, MixPart]
     made_by: MadeBy
     licences: list[Licence]
     libraries: dict[str, str]
@@ -268,6 +289,19 @@ def stage_facts(sidecars: Mapping[str, Sidecar]) -> StageFacts:
         decided_by=_portable(next(iter(sidecars.values())).fields),
         fingerprints={shard: found.fingerprint for shard, found in sidecars.items()},
     )
+
+
+def selected(inputs: Inputs) -> dict[str, Selected]:
+    """What the selection made of each table."""
+    told: Mapping[str, Mapping[str, Any]] = inputs.sidecars[SELECTION][ALL].metrics["tables"]
+    return {table: Selected.model_validate(told[table]) for table in COLUMNS if table in told}
+
+
+def mix(inputs: Inputs, recipe: Recipe) -> dict[str, MixPart]:
+    """The parts of the recipe's mix, in its order, what fits none last; none where it asks for none."""
+    told: Mapping[str, Mapping[str, Any]] = inputs.sidecars[SELECTION][ALL].metrics.get("mix", {})
+    order = [one.label for one in recipe.mix.wanted]
+    return {part: MixPart.model_validate(told[part]) for part in (*order, *(told.keys() - set(order)))}
 
 
 def made_by(inputs: Inputs, image_rule: str) -> MadeBy:

@@ -40,10 +40,25 @@ ROWS_CONSERVED = CheckSpec(
     "Every row that came in went out, was rejected with a reason, or was not selected.",
     _rows_conserved,
 )
+SCHEMA = CheckSpec("schema", "The file has exactly the columns and types that it should have.", _schema)
 ROWS = (
     ROWS_CONSERVED,
-    CheckSpec("schema", "The file has exactly the columns and types that it should have.", _schema),
+    SCHEMA,
     CheckSpec("ids_unique", "Rows are sorted by id and no id occurs twice.", _ids_unique),
+)
+
+
+def _once_a_table(finished: Finished) -> Finding:
+    before, rows = ("", ""), 0
+    for row in read_rows(finished.drafts.paths["rows"], ["id", "table"]):
+        if (row["id"], row["table"]) <= before:
+            return Finding(False, {"id": row["id"], "table": row["table"], "row": rows})
+        before, rows = (row["id"], row["table"]), rows + 1
+    return Finding(True, {"rows": rows})
+
+
+ONCE_A_TABLE = CheckSpec(
+    "once_a_table", "Rows are sorted by id and table, and none stands twice for the same candidate.", _once_a_table
 )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from unicorn_assets.lake.fingerprint import digest, fingerprint
+from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages import freshness
+from unicorn_assets.stages import corpus, freshness
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import State
-from unicorn_assets.stages.release import RELEASE, upstream
-from unicorn_assets.stages.runner import standing
+from unicorn_assets.stages.graph import below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 NEVER = ""
@@ -41,7 +41,7 @@ class Backlog:
     Args:
         sources: what stands upstream of the shards, None if that is fresh.
         shards: those that are not fresh, oldest first.
-        release: the release, None where it is fresh or has to wait for shards.
+        release: the release and what looks at the whole corpus for it, None where all is fresh or waits for shards.
     """
 
     sources: Due | None
@@ -55,6 +55,7 @@ def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
     Raises:
         UnicornError: the release cannot be judged.
     """
+    states = list(states)
     wrong: dict[str, State] = {}
     made: dict[str, str] = {}
     for state in states:
@@ -72,7 +73,7 @@ def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
 
     shards = sorted((due(shard) for shard in wrong if shard != ALL), key=lambda one: (one.since, one.shard))
     sources = due(ALL) if ALL in wrong else None
-    return Backlog(sources, shards, None if wrong else _release(tools))
+    return Backlog(sources, shards, None if wrong else _release(tools, states))
 
 
 def _decided(tools: Tools) -> str:
@@ -87,16 +88,13 @@ def _inputs(tools: Tools, shard: str) -> list[str]:
     return [one.produced_for(shard) for one in found if one is not None]
 
 
-def _release(tools: Tools) -> Due | None:
-    """The release, if it does not hold just what stands now. To be called where every shard is fresh."""
-    found, problem = standing(RELEASE, tools, ALL)
-    wanted = fingerprint(RELEASE.name, freshness.decided(RELEASE, tools), {})
-    if found is not None and found.fingerprint == wanted and not found.blocked_by:
-        return None
-    if found is None:
-        why = problem or "not made yet"
-    else:
-        why = "its check failed" if found.blocked_by else "shards have been made anew"
-    return Due(
-        ALL, RELEASE.name, f"{RELEASE.name} is stale: {why}", found.run.started if found is not None else NEVER, wanted
-    )
+def _release(tools: Tools, states: Sequence[State]) -> Due | None:
+    """What stands below the shards, if it is not what they give now. To be called where every shard is fresh."""
+    stages = below_the_shards(tools.recipe)
+    with corpus.seen(tools, states):
+        wrong = next((one for one in corpus.states_below(tools, stages) if one.condition != "fresh"), None)
+        if wrong is None:
+            return None
+        wanted = digest({name: freshness.decided(stage, tools) for name, stage in stages.items()})
+    since = wrong.sidecar.run.started if wrong.sidecar is not None else NEVER
+    return Due(ALL, wrong.stage, f"{wrong.stage} is {wrong.condition}: {wrong.why}", since, wanted)

@@ -40,7 +40,7 @@ KNOWN = {
 DRAFTS, ORPHANS, FOREIGN, MARKS = "drafts", "files without a sidecar", "shards that the recipe does not have", "marks"
 RESHARD, LOGS, RELEASES = "remains of a reshard", "logs of ended workers", "old releases"
 
-_SHARD = r"(?P<shard>shard-\d{4}|all)\.(?:parquet|arrow|json|png|safetensors)"
+_SHARD = r"(?P<shard>shard-\d{4}|all)\.(?:parquet|arrow|json|png|safetensors|requests\.csv)"
 _LAKE_FILE = re.compile(_SHARD)
 _LAKE_DRAFT = re.compile(rf"\.{_SHARD}\..+{re.escape(TEMPORARY)}")
 _STORE_DRAFT = re.compile(rf"\.(?P<shard>shard-\d{{4}})\.parquet\..+{re.escape(TEMPORARY)}")

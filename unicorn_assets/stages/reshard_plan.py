@@ -16,9 +16,9 @@ from unicorn_assets.lake.files import TEMPORARY
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages.base import Stage
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import State, states
 from unicorn_assets.stages.graph import graph
-from unicorn_assets.stages.release import upstream
 from unicorn_assets.stages.seeds import SEED_SOURCES
 from unicorn_assets.stages.sharing import Flow
 from unicorn_assets.stages.tools import Tools
@@ -26,7 +26,7 @@ from unicorn_assets.stages.tools import Tools
 SCRATCH = 2
 """Disk for sorting the rows of a stage, in times of their size without compression: the rows, and the sort's own."""
 SHOWN = 5
-_LAKE_FILE = re.compile(r"(shard-\d{4}|all)\.(parquet|arrow|json|png|safetensors)")
+_LAKE_FILE = re.compile(r"(shard-\d{4}|all)\.(parquet|arrow|json|png|safetensors|requests\.csv)")
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from unicorn_assets import recipe as recipes
 from unicorn_assets.engines import moving as stored
-from unicorn_assets.errors import LakeError
+from unicorn_assets.errors import BenchmarkError, LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_name, shard_names
 from unicorn_assets.lake.drafts import Drafts
@@ -31,8 +31,9 @@ from unicorn_assets.lake.switch import RECIPE, Marker
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import freshness
 from unicorn_assets.stages.base import Finished, Made, Stage, Work
+from unicorn_assets.stages.contamination import CONTAMINATION, identities
+from unicorn_assets.stages.corpus import coverage, upstream
 from unicorn_assets.stages.moving import Mover, movable, places, record_batches, whole
-from unicorn_assets.stages.release import upstream
 from unicorn_assets.stages.reshard_plan import Plan, names_shards
 from unicorn_assets.stages.runner import describe, named
 from unicorn_assets.stages.seeds import SEED_SOURCES
@@ -60,7 +61,7 @@ class Resharding:
     """
 
     def __init__(self, tools: Tools, plan: Plan, tell: Tell = lambda stage, made, shards: None) -> None:
-        self._plan, self._tell = plan, tell
+        self._plan, self._tell, self._before = plan, tell, tools
         self._old, self._switch = tools.home.lake, tools.home.switch
         self._answers = tools.home.path / "answers"
         self._home = Home(self._switch.new)
@@ -128,6 +129,7 @@ class Resharding:
             return  # damaged: it is left where it stands, and `unicorn status` says so
         if made is None or self._old.damage(made):
             return
+        seen = self._seen(stage, made)
         with Drafts(self._home.lake, stage.name, ALL) as drafts:
             for kind, data in made.files.items():
                 source, target = self._old.root / stage.name / data.name, drafts.add(kind)
@@ -136,9 +138,27 @@ class Resharding:
                 else:
                     linked(source, target)
             inputs = {name: self._input(name, before) for name, before in made.inputs.items()}
-            drafts.publish(made.model_copy(update={"files": drafts.describe(), "inputs": inputs}))
-        if names_shards(stage):
+            told = {"files": drafts.describe(), "inputs": inputs, "produced": seen or made.produced}
+            drafts.publish(made.model_copy(update=told))
+        if names_shards(stage) or seen:
             self._folders.append(f"lake/{stage.name}")
+
+    def _seen(self, stage: Stage, made: Sidecar) -> dict[str, str]:
+        """The new shards of which every row has been looked through for contamination; nobody looks there again."""
+        if stage.name != CONTAMINATION.name:
+            return {}
+        flow = self._plan.flow
+        try:
+            before = identities(self._before, coverage(self._before)[1])
+            after = identities(self._tools, coverage(self._tools)[1])
+        except BenchmarkError:
+            return {}
+        known = [made.produced.get(shard) == before.get(shard, "") for shard in shard_names(flow.before)]
+        return {
+            shard: after[shard]
+            for new, shard in enumerate(shard_names(flow.after))
+            if shard in after and all(known[old] for old in flow.sources(new))
+        }
 
     def _rename_shards(self, made: Sidecar, stage: Stage, target: Path) -> None:
         def renamed() -> Iterator[pa.Table]:

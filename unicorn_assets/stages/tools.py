@@ -1,9 +1,10 @@
 """What a step works with: the home, its recipe, and an engine and an encoder that stay open between steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unicorn_assets import engines, settings
 from unicorn_assets import recipe as recipes
@@ -14,6 +15,9 @@ from unicorn_assets.engines.base import Engine
 from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from unicorn_assets.stages.freshness import State
 
 
 def _sentence_encoder(recipe: recipes.Encoder) -> Encoder:
@@ -47,6 +51,8 @@ class Tools:
     make_encoder: Callable[[recipes.Encoder], Encoder] = _sentence_encoder
     make_image_encoder: Callable[[Images], ImageEncoder] = _image_encoder
     listener: Callable[[str, str, int, int | None], None] | None = None
+    seen: "Sequence[State]" = field(default=(), init=False, repr=False)
+    """States that the stages below the shards go by for the while, where they have been read; see `corpus.seen`."""
     _engine: Engine | None = field(default=None, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)
 

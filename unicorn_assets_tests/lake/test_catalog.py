@@ -11,7 +11,7 @@ from unicorn_assets.lake import catalog as catalogs
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.lake.tables import SHARD_TABLES
-from unicorn_assets.stages.release import UPSTREAM
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets_tests.lake.making import (
     COLUMNS,
     PROCESSES,

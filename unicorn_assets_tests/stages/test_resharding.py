@@ -18,16 +18,17 @@ from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.switch import Switch
 from unicorn_assets.stages import reshard_plan
 from unicorn_assets.stages.captions import CURATED_CAPTIONS
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
 from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.moving import movable
-from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.reshard_plan import plan
 from unicorn_assets.stages.resharding import Resharding
 from unicorn_assets.stages.sharing import COUNTS
 from unicorn_assets.stages.unasked import AskedError
 from unicorn_assets_tests.conftest import materialize
 from unicorn_assets_tests.engines.store_answers import filled
+from unicorn_assets_tests.stages.corpora import benchmark, with_section
 from unicorn_assets_tests.stages.resharded import move, small, stored, tools_at
 
 SHARDED = [name for name, stage in UPSTREAM.items() if stage.sharded]
@@ -80,7 +81,7 @@ def test_the_bytes_are_those_of_a_lake_that_had_the_shards_from_the_start(made, 
                 k: v for k, v in other.metrics.items() if k not in own
             }
     outcomes = materialize(home, small(shards))
-    assert [key for key, outcome in outcomes.items() if not outcome.reused] == [("release", "all")]
+    assert {stage for (stage, _), outcome in outcomes.items() if not outcome.reused} == {"selection", "release"}
     assert not (home.path / "reshard" / "old").exists()
 
 
@@ -301,3 +302,24 @@ def test_a_free_stage_that_says_more_of_its_rows_than_its_figures_is_made_by_its
     for one in sidecars(home, stage.name):
         rows = list(read_rows(home.lake.rows(stage.name, one.shard)))
         assert one.metrics["shortest"] == min(row["words"] for row in rows)
+
+
+def test_what_has_been_looked_through_for_contamination_is_not_looked_at_again(made, home, tmp_path):
+    caption = next(read_rows(home.lake.rows("pretrain_dataset", "shard-0000")))["caption"]
+    section = {"benchmarks": [benchmark(tmp_path / "coco.csv", caption, column="caption")]}
+    looked = with_section(small(3), decontamination=section)
+    home.adopt(looked, change=True)
+    first = materialize(home, looked)["contamination", "all"].sidecar
+    assert first.metrics["shards_looked_at"] == 3
+    assert first.rows_out > 0
+    home.lake.sidecar_path("text_embeddings", "shard-0002").unlink()
+    move(home, 6)
+    again = materialize(home, with_section(small(6), decontamination=section))
+    found = again["contamination", "all"]
+    assert not found.reused
+    assert found.sidecar.metrics["shards_looked_at"] == 2  # those that the missing one goes to
+    rows = [{**row, "fingerprint": ""} for row in read_rows(home.lake.rows("contamination", "all"))]
+    other = Home(tmp_path / "from the start")
+    start = materialize(other, with_section(small(6), decontamination=section))["contamination", "all"].sidecar
+    assert start.metrics["shards_looked_at"] == 6
+    assert rows == [{**row, "fingerprint": ""} for row in read_rows(other.lake.rows("contamination", "all"))]
