@@ -106,7 +106,7 @@ class Plan:
             f"These shards are fresh, but would have to be made again: {what}. In {self.flow.after:,} shards their "
             "rows stand together with rows of shards that are not fresh:\n" + "\n".join(lines[:SHOWN] + more),
             "`unicorn run` first, and everything moves; or add --partial to leave what cannot move to be made again: "
-            "captions and dialogs from their stored answers, embeddings by the encoder.",
+            "captions and dialogs from their stored answers if those were not pruned, embeddings by the encoder.",
         )
 
     def refuse_full_disk(self, folder: Path) -> None:
