@@ -2,6 +2,7 @@
 
 import json
 import time
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
@@ -172,6 +173,19 @@ def test_a_shard_that_failed_too_often_is_left_alone_and_told_once(deployment):
     deployment.change(min_words=41)
     deployment.make_sources()
     assert "shard-0001" in deployment.shards()
+
+
+def test_all_that_is_given_up_is_recorded_at_once(deployment, monkeypatch):
+    """Each recording waits for the disk, and a look has a minute for thousands of shards."""
+    deployment.make_sources()
+    settings.update(deployment.home.path, "schedule", tries=1)
+    for request in deployment.look()[0]:
+        deployment.run(request, dg.DagsterRunStatus.FAILURE)
+    recorded = Mock(wraps=outbox.record)
+    monkeypatch.setattr(outbox, "record", recorded)
+    assert deployment.shards() == []
+    assert recorded.call_count == 1
+    assert len(deployment.alerts()) == 3
 
 
 def test_failed_shards_come_after_those_that_were_not_tried(deployment):
