@@ -32,7 +32,7 @@ OLD_LOG = 7 * 24 * HOUR
 
 KNOWN = {
     *("lake", "answers", "releases", "locks", "pending", "lanes", "engines", "dagster", "proof", "seeds", FOLDER),
-    *("recipe.toml", "settings.toml", "state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
+    *("recipe.toml", "settings.toml", "withdrawn.jsonl", "state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
     *("catalog.duckdb", "catalog.duckdb.wal"),
 }
 """What a HOME holds; `seeds` that of a checkout."""

@@ -61,7 +61,8 @@ def movable(stage: Stage, lake: Lake, made: Sequence[Sidecar]) -> bool:
     """
     if stage.figures is None or any(one.produced or not one.files.keys() <= KINDS for one in made):
         return False
-    told = stage.figures(lake.rows(stage.name, made[0].shard))
+    files = {kind: lake.root / stage.name / data.name for kind, data in made[0].files.items()}
+    told = stage.figures(files)
     return stage.lane == "gpu" or all(one.metrics.keys() <= {*SPENT, MOVED, *told} for one in made)
 
 

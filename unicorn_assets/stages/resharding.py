@@ -28,6 +28,7 @@ from unicorn_assets.lake.shards import write_rows
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.lake.sorting import insert, ordered, workbench
 from unicorn_assets.lake.switch import RECIPE, Marker
+from unicorn_assets.lake.withdrawals import FILE as WITHDRAWN
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import freshness
 from unicorn_assets.stages.base import Finished, Made, Stage, Work
@@ -85,6 +86,8 @@ class Resharding:
             self._switch.scratch.mkdir(parents=True)
         self._home.lake.open()
         write_whole(self._home.path / RECIPE, recipes.dump(self._tools.recipe))
+        if (self._answers.parent / WITHDRAWN).is_file():  # what is withdrawn decides what the seeds are
+            linked(self._answers.parent / WITHDRAWN, self._home.path / WITHDRAWN)
         self._deal_answers()
         for stage in self._plan.stages.values():
             if stage is SEED_SOURCES:
@@ -209,7 +212,7 @@ class Resharding:
         work = self._work(stage, new, fields)
         with Drafts(self._home.lake, stage.name, work.shard) as drafts:
             rows_out, outcomes = mover.write(new, work, drafts)
-            figures = stage.figures(drafts.paths["rows"]) if stage.figures is not None else {}
+            figures = stage.figures(drafts.paths) if stage.figures is not None else {}
             rejected, left = outcomes["rejected"], outcomes["not_selected"]
             rows_in = work.inputs[stage.inputs[0]].rows_out
             if rows_in != rows_out + rejected.total() + left.total():

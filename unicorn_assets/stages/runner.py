@@ -123,7 +123,7 @@ def describe(finished: Finished, fields: dict[str, Any], run: Run) -> Sidecar:
                 name=spec.name,
                 passed=finding.passed,
                 blocking=spec.blocking,
-                severity=spec.severity,
+                severity=finding.severity or spec.severity,
                 description=spec.description,
                 figures=dict(finding.figures),
             )

@@ -17,7 +17,9 @@ COUNTS = ("requests", "answers_reused", "retries", "prompt_tokens", "completion_
 SECONDS = "device_seconds"
 COST, OTHER_COSTS = "cost", "other_costs"
 LOG = "engine_log"
-SPENT = (*COUNTS, SECONDS, COST, OTHER_COSTS, LOG)
+TALLIES = ("spent_on_rejects", "turns_dropped")
+"""Counts by name, or by two names."""
+SPENT = (*COUNTS, *TALLIES, SECONDS, COST, OTHER_COSTS, LOG)
 """Metrics that say what the making took. All others say what came of it."""
 MOVED = "moved"
 
@@ -94,9 +96,23 @@ class Shares:
             shared[SECONDS] = self._sum(new, {old: found.get(SECONDS, 0.0) for old, found in parts.items()}, _MILLI)
         logs = sorted({str(found[LOG]) for found in parts.values() if LOG in found})
         shared |= {LOG: logs[-1]} if logs else {}
+        shared |= {
+            name: self._tally(new, {old: found.get(name, {}) for old, found in parts.items()})
+            for name in TALLIES
+            if any(name in found for found in parts.values())
+        }
         return (
             shared | self._cost(new, rows, parts) | {MOVED: {"from_shards": self._flow.before, "runs": self._runs(new)}}
         )
+
+    def _tally(self, new: int, values: Mapping[int, Any]) -> Any:
+        if all(isinstance(value, int) for value in values.values()):
+            return sum(self._flow.part(old, new, value) for old, value in values.items())
+        names = sorted({name for value in values.values() for name in value})
+        return {
+            name: self._tally(new, {old: value[name] for old, value in values.items() if name in value})
+            for name in names
+        }
 
     def _cost(self, new: int, rows: int, parts: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
         by_currency: dict[str, dict[int, float]] = {}

@@ -24,7 +24,7 @@ from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.moving import movable
 from unicorn_assets.stages.reshard_plan import plan
 from unicorn_assets.stages.resharding import Resharding
-from unicorn_assets.stages.sharing import COUNTS
+from unicorn_assets.stages.sharing import COUNTS, SPENT
 from unicorn_assets.stages.unasked import AskedError
 from unicorn_assets_tests.conftest import materialize
 from unicorn_assets_tests.engines.store_answers import filled
@@ -76,7 +76,7 @@ def test_the_bytes_are_those_of_a_lake_that_had_the_shards_from_the_start(made, 
             assert [getattr(mine, part) for part in same] == [getattr(other, part) for part in same]
             assert mine.files == other.files
             assert mine.checks == other.checks
-            own = {"moved", *COUNTS, "device_seconds", "fitted_on"}
+            own = {"moved", *SPENT, "fitted_on"}
             assert {k: v for k, v in mine.metrics.items() if k not in own} == {
                 k: v for k, v in other.metrics.items() if k not in own
             }
@@ -289,8 +289,8 @@ def test_a_free_stage_that_says_more_of_its_rows_than_its_figures_is_made_by_its
 
     tools = tools_at(home)
     chosen = plan(tools, 2)
-    stage = replace(CURATED_CAPTIONS, body=measured)
-    made = sidecars(home, stage.name)
+    stage = replace(CURATED_CAPTIONS, body=measured, checks=(), figures=lambda paths: {})
+    made = [one.model_copy(update={"metrics": {}}) for one in sidecars(home, stage.name)]
     assert movable(stage, home.lake, made)
     assert not movable(stage, home.lake, [made[0].model_copy(update={"metrics": {"shortest": 100}})])
     for one in made:
