@@ -323,3 +323,14 @@ def test_what_has_been_looked_through_for_contamination_is_not_looked_at_again(m
     start = materialize(other, with_section(small(6), decontamination=section))["contamination", "all"].sidecar
     assert start.metrics["shards_looked_at"] == 6
     assert rows == [{**row, "fingerprint": ""} for row in read_rows(other.lake.rows("contamination", "all"))]
+
+
+def test_what_is_withdrawn_stays_so(home):
+    gone = next(read_rows(home.lake.rows("caption_seeds", "shard-0000")))["id"]
+    home.withdrawals.add("seed", gone, "asked for by its author")
+    materialize(home, small(3))
+    move(home, 2)
+    assert set(conditions(home)) == {"fresh"}
+    shard = shard_name(shard_number(gone, 2))
+    assert gone not in {row["id"] for row in read_rows(home.lake.rows("caption_seeds", shard))}
+    assert [one.name for one in home.withdrawals.read().in_force] == [gone]
