@@ -11,6 +11,7 @@ from unicorn_assets.cli.age import age
 from unicorn_assets.errors import UnicornError
 from unicorn_assets.home import Home
 from unicorn_assets.lake.withdrawals import Kind
+from unicorn_assets.recipe import MAX_SHARDS
 from unicorn_assets.transfer import choices
 
 TRACEBACK = "UNICORN_TRACEBACK"
@@ -376,6 +377,30 @@ def prune(home: Home, older_than: timedelta, answers: bool, dry_run: bool) -> No
     from unicorn_assets.cli import prune as command
 
     command.prune(home, older_than, answers=answers, dry_run=dry_run)
+
+
+@main.command()
+@click.argument("shards", type=click.IntRange(1, MAX_SHARDS))
+@home_option
+@click.option("--partial", is_flag=True, help="Leave what cannot move to be made again.")
+def reshard(shards: int, home: Home, partial: bool) -> None:
+    """Give HOME another number of SHARDS: rows, vectors and answers are moved, nothing is asked again."""
+    from unicorn_assets.cli import reshard as command
+
+    command.reshard(home, shards, partial=partial)
+
+
+@main.command()
+@home_option
+@click.option("--apply", is_flag=True, help="Remove what is listed.")
+@click.option(
+    "--releases", "keep_releases", type=click.IntRange(1), metavar="KEEP", help="Of each recipe, keep so many releases."
+)
+def gc(home: Home, apply: bool, keep_releases: int | None) -> None:
+    """List the files that nothing needs, or remove them; answers, state and history are kept."""
+    from unicorn_assets.cli import gc as command
+
+    command.gc(home, apply=apply, keep_releases=keep_releases)
 
 
 @main.command()

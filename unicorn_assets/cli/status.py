@@ -43,7 +43,7 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
-    told = [*_withdrawn(home), _latest(home, tools)]
+    told = [*_withdrawn(home), *_moved(home), _latest(home, tools)]
     sections = (
         _reasons(found),
         shard_table(found, every=every_shard),
@@ -69,6 +69,13 @@ def _assets(found: list[State]) -> Table:
         rows = sum(state.sidecar.rows_out for state in by_stage[stage] if state.sidecar)
         table.add_row(stage, *(str(counts[condition] or "-") for condition in CONDITIONS), f"{rows:,}")
     return table
+
+
+def _moved(home: Home) -> list[str]:
+    moved = home.switch.untold()
+    if moved is None:
+        return []
+    return [f"The web UI still shows {moved.before} shards: `unicorn reshard {moved.after}` tells it."]
 
 
 def _withdrawn(home: Home) -> list[str]:

@@ -46,6 +46,11 @@ def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def brief(sidecar: Sidecar) -> dict[str, Any]:
+    """The figures that the sidecar holds, without reading a row: for many shards at once."""
+    return {**_counts(sidecar), **_metrics(sidecar.metrics), "fingerprint": sidecar.fingerprint, "made_now": False}
+
+
 def _safely(name: str, show: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What `show` gives. The shard stands by now, so what cannot be shown never fails its step."""
     try:

@@ -139,6 +139,31 @@ class AnswerReader:
         row: dict[str, Any] = json.loads(self._journal.read(location - 1).payload.decode("utf-8", "surrogatepass"))
         return row
 
+    def rows(self) -> Iterator[Row]:
+        """All that is stored, sorted by id and key: what was compacted is sorted, and the journal's is merged in.
+
+        Raises:
+            LakeError: some of it can no longer be read.
+        """
+        merged = heapq.merge(self._compacted_rows(), self._journal_rows(), key=itemgetter(0))
+        return (row for _, row in merged)
+
+    def _compacted_rows(self) -> Iterator[tuple[bytes, Row]]:
+        for row in self._compacted.rows() if self._compacted is not None else ():
+            # A kill during `compact` leaves an answer in both files; the index then points at the journal.
+            if self._index.get(int(row["key"], 16)) < 0:
+                yield compacted.order(row["id"], row["key"]), row
+
+    def _journal_rows(self) -> Iterator[tuple[bytes, Row]]:
+        entries: list[bytes] = []
+        for _, location in self._index:
+            if location > 0:
+                row = self._journal_row(location)
+                entries.append(compacted.order(row["id"], row["key"]) + location.to_bytes(8, "big"))
+        entries.sort()
+        for entry in entries:
+            yield entry[:-8], self._journal_row(int.from_bytes(entry[-8:], "big"))
+
     def _release(self) -> None:
         try:
             self._journal.close()
@@ -215,33 +240,13 @@ class AnswerStore(AnswerReader):
         """
         if all(location < 0 for _, location in self._index):
             return
-        compacted.write(self._file("parquet"), self._sorted())
+        compacted.write(self._file("parquet"), self.rows())
         try:
             self._journal.remove()
         finally:
             if self._compacted is not None:
                 self._compacted.close()
             self._load()
-
-    def _sorted(self) -> Iterator[Row]:
-        """All rows in order: those compacted before are sorted, and those of the journal are merged in."""
-        return (row for _, row in heapq.merge(self._compacted_rows(), self._journal_rows(), key=itemgetter(0)))
-
-    def _compacted_rows(self) -> Iterator[tuple[bytes, Row]]:
-        for row in self._compacted.rows() if self._compacted is not None else ():
-            # A kill during `compact` leaves an answer in both files; the index then points at the journal.
-            if self._index.get(int(row["key"], 16)) < 0:
-                yield compacted.order(row["id"], row["key"]), row
-
-    def _journal_rows(self) -> Iterator[tuple[bytes, Row]]:
-        entries: list[bytes] = []
-        for _, location in self._index:
-            if location > 0:
-                row = self._journal_row(location)
-                entries.append(compacted.order(row["id"], row["key"]) + location.to_bytes(8, "big"))
-        entries.sort()
-        for entry in entries:
-            yield entry[:-8], self._journal_row(int.from_bytes(entry[-8:], "big"))
 
     def close(self) -> None:
         """Makes all answers durable, closes the files and lets the next process in.

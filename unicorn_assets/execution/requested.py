@@ -46,6 +46,13 @@ def shards(instance: dg.DagsterInstance) -> set[str]:
     return found
 
 
+def anything(instance: dg.DagsterInstance) -> list[str]:
+    """Names of all runs and backfills that are at work or will be."""
+    runs = [f"run {run.run_id}" for run in unfinished(instance)]
+    backfills = instance.get_backfills(BulkActionsFilter(statuses=GOING_ON))
+    return runs + [f"backfill {backfill.backfill_id}" for backfill in backfills]
+
+
 def whole(instance: dg.DagsterInstance, assets: set[str]) -> bool:
     """Whether somebody is at work on any of these assets that have no shards."""
     keys = {dg.AssetKey(name) for name in assets}

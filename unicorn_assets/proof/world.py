@@ -27,6 +27,7 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import VectorWriter, read_vectors
 from unicorn_assets.proof import towers, wording
+from unicorn_assets.proof.experiment import LOCK, STAMP
 from unicorn_assets.proof.far import FarGap, shift_share
 from unicorn_assets.proof.scenes import OTHER, USUAL, Mix, Scenes, draw, render
 from unicorn_assets.proof.sizes import Size
@@ -43,8 +44,6 @@ METHOD: Name = "matched"
 Vectors = NDArray[np.float32]
 Turns = list[tuple[str, str]]
 Progress = Callable[[str], None]
-
-LOCK = "lock"
 
 _SEEDS, _REFERENCE, _OTHER, _PAIRS, _TESTS, _CEILING, _FAR = range(2, 9)
 """Streams of chance; the towers have the first."""
@@ -191,7 +190,7 @@ class World:
 
     def _clear_older(self) -> None:
         """Removes a world of another kind, but for the lock that is held on it, and what killed processes left."""
-        stamp = self.folder / "world.json"
+        stamp = self.folder / STAMP
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != self._made_by:
             for one in self.folder.iterdir():
                 if one.is_dir():

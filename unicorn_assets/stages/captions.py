@@ -1,6 +1,7 @@
 """Stage 1: `expanded_captions` asks for a dense caption of each seed; `curated_captions` keeps what is good enough."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +10,7 @@ from unicorn_assets.curation import quality, rules
 from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.stages import checks, meters
 from unicorn_assets.stages.accounting import Wasted
 from unicorn_assets.stages.asking import Asked, answers
@@ -73,6 +74,11 @@ def _expand(work: Work, drafts: Drafts) -> Made:
     return Made(rows_in, out.rows_out, out.rejected, metrics=metrics)
 
 
+def _expansion_figures(paths: Mapping[str, Path]) -> dict[str, Any]:
+    lengths = [len(row["caption"].split()) for row in read_rows(paths["rows"], ["caption"])]
+    return {"words_mean": round(sum(lengths) / len(lengths), 1)} if lengths else {}
+
+
 EXPANDED_CAPTIONS = Stage(
     name="expanded_captions",
     version=1,
@@ -91,6 +97,7 @@ EXPANDED_CAPTIONS = Stage(
     checks=checks.ROWS,
     lane="gpu",
     timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
+    figures=_expansion_figures,
 )
 
 

@@ -168,14 +168,27 @@ def _row(sample: str, table: str, place: str, match: Match) -> Row:
     }
 
 
+def identities(tools: Tools, fresh: Mapping[str, list[str]]) -> dict[str, str]:
+    """What each shard is known by once it has been looked through: rules, benchmarks, and what was read of it.
+
+    Args:
+        tools: home and recipe.
+        fresh: the shards with their fingerprints, as `corpus.coverage` gives them.
+
+    Raises:
+        BenchmarkError: a benchmark cannot be read.
+    """
+    by = _decided_by(tools) | {"version": CONTAMINATION.version}
+    return {shard: digest([by, made_from]) for shard, made_from in fresh.items()}
+
+
 def _find(work: Work, drafts: Drafts) -> Made:
     chosen = work.recipe.decontamination
     with corpus.seen(work.tools):
         _, fresh = corpus.coverage(work.tools)
     benchmarks = {one.name: read_texts(one) for one in chosen.benchmarks}
     look = _Look(work.tools, benchmarks)
-    by = _decided_by(work.tools) | {"version": CONTAMINATION.version}
-    produced = {shard: digest([by, made_from]) for shard, made_from in fresh.items()}
+    produced = identities(work.tools, fresh)
     kept = _kept(work, produced)
     rows: list[Row] = []
     looked = 0

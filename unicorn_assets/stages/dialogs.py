@@ -1,8 +1,9 @@
 """Stage 2: `instruction_dialogs` turns a share of the captions into multi-turn conversations of three tasks."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import DialogTask, Request
 from unicorn_assets.identity import draw
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.recipe import Dialogs
 from unicorn_assets.stages import checks, meters
 from unicorn_assets.stages.accounting import Wasted
@@ -184,6 +185,14 @@ LETTERS_BALANCED = CheckSpec(
 )
 
 
+def _figures(paths: Mapping[str, Path]) -> dict[str, Any]:
+    seen = _Seen()
+    for row in read_rows(paths["rows"], ["task", "turns", "repaired"]):
+        turns = [Turn(one["question"], one["answer"], tuple(one["options"] or ())) for one in row["turns"]]
+        seen.keep(row["task"], turns, row["repaired"])
+    return {name: value for name, value in seen.metrics().items() if name != "turns_dropped"}
+
+
 INSTRUCTION_DIALOGS = Stage(
     name="instruction_dialogs",
     version=2,
@@ -204,4 +213,5 @@ INSTRUCTION_DIALOGS = Stage(
     checks=(*checks.ROWS, checks.CAPTIONS_PRESENT, LETTERS_BALANCED, *meters.CHECKS),
     lane="gpu",
     timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
+    figures=_figures,
 )

@@ -1,14 +1,16 @@
 """Stage 3 at a shard: `text_embeddings` encodes captions, `synthetic_image_embeddings` carries them over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.lake.vectors import iter_vectors
 from unicorn_assets.stages import checks, meters, transfer_checks
 from unicorn_assets.stages.base import Made, Stage, Work
@@ -43,7 +45,7 @@ def _encode(work: Work, drafts: Drafts) -> Made:
         texts = [row["caption"] for row in window]
         counts = encoder.token_counts(texts)
         encoded = encoder.encode(texts)
-        metered = metered or meters.vector_meters(encoded)
+        metered = metered or meters.vector_meters(encoded.astype(np.float16))  # as the lake holds them
         vectors.write([row["id"] for row in window], encoded)
         for row, count in zip(window, counts, strict=True):
             out.row(id=row["id"], tokens=count, cut=count > encoder.max_tokens)
@@ -58,6 +60,13 @@ def _encode(work: Work, drafts: Drafts) -> Made:
     return Made(rows_in, out.rows_out, metrics=metrics)
 
 
+def _figures(paths: Mapping[str, Path]) -> dict[str, Any]:
+    found = list(read_rows(paths["rows"], ["tokens", "cut"]))
+    mean = {"tokens_mean": round(sum(row["tokens"] for row in found) / len(found), 1)} if found else {}
+    _, vectors = next(iter_vectors(paths["vectors"], WINDOW_ROWS), ([], np.empty((0, 0))))
+    return {"rows_cut": sum(row["cut"] for row in found), **mean, meters.DIVERSITY: meters.vector_meters(vectors)}
+
+
 TEXT_EMBEDDINGS = Stage(
     name="text_embeddings",
     version=1,
@@ -67,6 +76,7 @@ TEXT_EMBEDDINGS = Stage(
     schema=pa.schema([pa.field("id", pa.string()), pa.field("tokens", pa.int32()), pa.field("cut", pa.bool_())]),
     checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.NOTHING_CUT, *meters.CHECKS),
     lane="gpu",
+    figures=_figures,
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.lake import locks
-from unicorn_assets.lake.locks import locked
+from unicorn_assets.lake.locks import locked, shared
 from unicorn_assets_tests.lake.making import PROCESSES, hold_run_lock
 
 
@@ -100,4 +100,23 @@ def test_a_lock_that_cannot_be_written_is_named(tmp_path):
         pass
     # A file system that takes no lock file: the system's refusal, not a traceback.
     with pytest.raises(LakeError, match="/proc/version"), locked(Path("/proc/version"), what="it", wait_seconds=0):
+        pass
+
+
+def test_those_who_share_a_lock_keep_off_who_wants_it_alone_and_the_other_way_round(tmp_path):
+    path = tmp_path / "lock"
+    with (
+        shared(path, what="it"),
+        shared(path, what="it"),
+        pytest.raises(BusyError, match="working on it"),
+        locked(path, what="it", wait_seconds=0),
+    ):
+        pass
+    with (
+        locked(path, what="it", wait_seconds=0),
+        pytest.raises(BusyError, match=f"id {os.getpid()}"),
+        shared(path, what="it"),
+    ):
+        pass
+    with shared(path, what="it"):
         pass

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from unicorn_assets.errors import SeedError
 from unicorn_assets.identity import row_seed, sample_id, shard_names, shard_number
+from unicorn_assets.lake.sorting import row_groups
 from unicorn_assets.recipe import Seeds
-from unicorn_assets.synthesis.seeds.buckets import row_groups, write_buckets
+from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, write_buckets
 from unicorn_assets.synthesis.seeds.cleaning import Reject, clean
 from unicorn_assets.synthesis.seeds.pick import ROW_BITS, SET_ASIDE, Pick, pick
 from unicorn_assets.synthesis.seeds.readers import columns, rows
@@ -89,7 +90,7 @@ def gather(
                 raise _nothing_left(total)
             buckets = write_buckets(out, choice.seeds(), shard_names(shards))
             with pq.ParquetWriter(set_aside, SET_ASIDE, compression="zstd") as writer:
-                for group in row_groups(choice.set_aside()):
+                for group in row_groups(choice.set_aside(), ROWS_PER_GROUP):
                     writer.write_table(group)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

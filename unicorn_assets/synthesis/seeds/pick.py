@@ -12,13 +12,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from unicorn_assets.errors import LakeError
+from unicorn_assets.lake.sorting import batches, insert, workbench
 from unicorn_assets.recipe import Source
-from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, SEEDS
+from unicorn_assets.synthesis.seeds.buckets import SEEDS
 from unicorn_assets.synthesis.seeds.rows import WITHDRAWN
 
-MEMORY = "256MB"
-THREADS = 2
 _BATCH = 20_000
 
 ROW_BITS = 40
@@ -144,7 +142,7 @@ class Pick:
         self._waiting: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
         self._schemas = {"seen": _SEEN, "aside": _ASIDE, "sources": _SOURCES, "withdrawn": _WITHDRAWN}
         for name, schema in self._schemas.items():
-            self._insert(name, schema.empty_table(), "CREATE TABLE seen AS".replace("seen", name))
+            insert(connection, name, schema.empty_table())
         for place, source in enumerate(sources):
             file = Path(source.path).name
             self._add("sources", (place, source.name, source.images, file, source.licence, source.origin, source.draw))
@@ -172,11 +170,11 @@ class Pick:
 
     def seeds(self) -> Iterator[pa.RecordBatch]:
         """The seeds in batches of SEEDS, sorted by (shard, id)."""
-        return self._batches(_SEEDS, SEEDS)
+        return batches(self._connection, _SEEDS, SEEDS)
 
     def set_aside(self) -> Iterator[pa.RecordBatch]:
         """All other rows in batches of SET_ASIDE, in the order of the sources and their rows."""
-        return self._batches(_SET_ASIDE, SET_ASIDE)
+        return batches(self._connection, _SET_ASIDE, SET_ASIDE)
 
     def _add(self, name: str, values: tuple[Any, ...]) -> None:
         waiting = self._waiting[name]
@@ -191,16 +189,7 @@ class Pick:
             arrays = [
                 pa.array(values, kind) for values, kind in zip(zip(*waiting, strict=True), schema.types, strict=True)
             ]
-            self._insert(name, pa.table(arrays, schema=schema), f"INSERT INTO {name}")
-
-    def _insert(self, name: str, table: pa.Table, statement: str) -> None:
-        self._connection.register("incoming", table)
-        self._connection.execute(f"{statement} SELECT * FROM incoming")
-        self._connection.unregister("incoming")
-
-    def _batches(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for batch in self._connection.sql(query).to_arrow_reader(ROWS_PER_GROUP):
-            yield batch.cast(schema)
+            insert(self._connection, name, pa.table(arrays, schema=schema))
 
 
 @contextmanager
@@ -215,15 +204,5 @@ def pick(work: Path, sources: Sequence[Source], withdrawn: Collection[str] = ())
     Raises:
         LakeError: DuckDB cannot do it, for want of disk or memory.
     """
-    try:
-        with duckdb.connect(str(work / "pick.duckdb")) as connection:
-            connection.execute(f"SET memory_limit = '{MEMORY}'")
-            connection.execute(f"SET threads = {THREADS}")
-            connection.execute("SET preserve_insertion_order = false")
-            connection.execute("SET temp_directory = ?", [str(work / "spill")])
-            yield Pick(connection, sources, withdrawn)
-    except duckdb.Error as error:
-        raise LakeError(
-            f"The seeds cannot be sorted in {work}: {str(error).splitlines()[0]}",
-            "free some disk space or memory there and run again.",
-        ) from error
+    with workbench(work) as connection:
+        yield Pick(connection, sources, withdrawn)
