@@ -15,6 +15,7 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unicorn_assets.alignment import Alignment, Images
+from unicorn_assets.duplicates import Duplicates
 from unicorn_assets.errors import RecipeError
 from unicorn_assets.section import Count, Section, explain, flatten, named
 
@@ -174,6 +175,7 @@ class Recipe(Section):
     dialogs: Dialogs = Dialogs()
     encoder: Encoder = Encoder()
     alignment: Alignment = Alignment()
+    duplicates: Duplicates = Duplicates()
     release: Release = Release()
 
 

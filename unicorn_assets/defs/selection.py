@@ -4,6 +4,7 @@ import dagster as dg
 
 from unicorn_assets.defs.factory import stage_asset
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages.duplicates import near_duplicates
 from unicorn_assets.stages.selection import selection
 
 GROUP = "selection"
@@ -11,7 +12,25 @@ GROUP = "selection"
 
 def assets(partitions: dg.PartitionsDefinition[str], recipe: Recipe) -> list[dg.AssetsDefinition]:
     """`selection`, and above it the stages that it goes by."""
+    twins = near_duplicates(recipe)
+    deciders = (
+        []
+        if twins is None
+        else [
+            stage_asset(
+                twins,
+                description="Captions and questions that nearly say what a better one says, over the whole corpus: by "
+                "their words (MinHash, judged by the texts), and captions that stand in a longer one. A row is a text "
+                "that loses, with the twin that is kept; which one does not depend on the order of the shards. A "
+                "later run compares only what is new.",
+                group=GROUP,
+                kinds={"python", "parquet"},
+                partitions=partitions,
+            )
+        ]
+    )
     return [
+        *deciders,
         stage_asset(
             selection(recipe),
             description="Which candidates stay out of the release, for reasons that only the whole corpus shows. A row "

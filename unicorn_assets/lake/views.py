@@ -18,6 +18,8 @@ SHARDED = (
     "instruction_dataset",
 )
 
+UNSHARDED = ("seed_sources", "image_reference", "near_duplicates", "selection")
+
 LINEAGE = """
 SELECT id, seeds.shard, seeds.source, seeds.licence, seeds.origin, seeds.file, seeds.row, seeds.topic, seeds.seed,
     expanded.caption, expanded.fingerprint AS caption_fingerprint, curated.id IS NOT NULL AS curated,
@@ -47,7 +49,8 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, *, anew: bool) -> 
             files, which took 0.08 s at 500 shards: for readers, not for every step.
     """
     queries = {stage: _sharded(lake.rows(stage, "shard-*")) for stage in SHARDED}
-    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in ("seed_sources", "image_reference", "selection")}
+    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in UNSHARDED}
+    queries["near_duplicate_pairs"] = _over(lake.pairs("near_duplicates", ALL))
     queries["seeds_set_aside"] = _over(lake.set_aside("seed_sources", ALL))
     found = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     there = set() if anew else {name for (name,) in found}

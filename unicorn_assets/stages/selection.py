@@ -18,7 +18,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer, read_rows
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.tables import SOURCES
-from unicorn_assets.stages import checks, corpus
+from unicorn_assets.stages import checks, corpus, duplicates
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.candidates import Candidates, read_candidates
 from unicorn_assets.stages.tools import Tools
@@ -39,7 +39,13 @@ class Rule:
     fields: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
 
 
-RULES: tuple[Rule, ...] = ()
+RULES: tuple[Rule, ...] = (
+    Rule(
+        duplicates.near_duplicates,
+        duplicates.decided,
+        lambda recipe: {"lost_questions": recipe.duplicates.lost_questions},
+    ),
+)
 """All rules; of two that keep a row out the first gives the reason. A rule's stage stands after those before it."""
 
 
@@ -51,7 +57,7 @@ def deciders(recipe: Recipe) -> Mapping[str, Stage]:
 
 def selection(recipe: Recipe) -> Stage:
     """The stage as the recipe wants it: below the stages that it goes by."""
-    return replace(SELECTION, inputs=(*SELECTION.inputs, *deciders(recipe)))
+    return replace(SELECTION, inputs=(*corpus.DATASETS, *deciders(recipe)))
 
 
 def below(recipe: Recipe) -> Mapping[str, Stage]:
@@ -118,7 +124,7 @@ def _decided_once(finished: Finished) -> Finding:
 SELECTION = Stage(
     name="selection",
     version=1,
-    inputs=corpus.DATASETS,
+    inputs=(*corpus.DATASETS, duplicates.NEAR_DUPLICATES.name),
     fields=_fields,
     body=_select,
     schema=decisions.SCHEMA,
@@ -129,4 +135,4 @@ SELECTION = Stage(
     ),
     sharded=False,
 )
-"""As for a recipe without any rule; see `selection`."""
+"""As for a recipe that leaves its choices as they are; see `selection`."""

@@ -24,7 +24,7 @@ def test_every_key_that_is_commented_out_is_at_its_default(tmp_path):
 
 def test_images_are_shown_and_left_out():
     text = commented("mine", [Path("/seeds.txt")])
-    shown = text.split("# [alignment.images]")[1].split("[release]")[0]
+    shown = text.split("# [alignment.images]")[1].split("[duplicates]")[0]
     assert [line for line in shown.splitlines() if "=" in line and "# " in line[:2]] == [
         "# path = …", "# model = …", '# revision = ""', "# draw = …"
     ]  # fmt: skip
