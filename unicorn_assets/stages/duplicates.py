@@ -192,17 +192,22 @@ def _examples(work: Work, found: Found, rows: _Rows, choice: Choice) -> dict[str
     lost = np.flatnonzero(choice.twin != KEPT)
     counts = np.bincount(choice.twin[lost], minlength=len(rows.rows))
     shown = np.lexsort((rows.places, rows.ids, -counts))[:EXAMPLES]
-    examples = {}
-    for place, kept in enumerate(shown[counts[shown] > 0].tolist(), start=1):
+    shown = shown[counts[shown] > 0]
+    others = []
+    for kept in shown.tolist():
         losers = lost[choice.twin[lost] == kept]
         apart = losers[choice.pair[losers] != SAME]
-        other = int((apart if len(apart) else losers)[0])
-        texts = texts_at(work, found.kind, found.shards, found.nodes, rows.rows[[kept, other]])
-        examples[f"{found.kind.name} {place}"] = {
+        others.append(int((apart if len(apart) else losers)[0]))
+    wanted = rows.rows[np.concatenate([shown, np.array(others, np.int64)])]
+    texts = [text[:_CHARACTERS] for text in texts_at(work, found.kind, found.shards, found.nodes, wanted)]
+    return {
+        f"{found.kind.name} {place + 1}": {
             "twins": int(counts[kept]),
-            **{name: text[:_CHARACTERS] for name, text in zip(("kept", "lost"), texts, strict=True)},
+            "kept": texts[place],
+            "lost": texts[place + len(shown)],
         }
-    return examples
+        for place, kept in enumerate(shown.tolist())
+    }
 
 
 def _each_loses_once(finished: Finished) -> Finding:

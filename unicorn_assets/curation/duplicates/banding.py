@@ -34,9 +34,10 @@ def bands(minhash: Matrix, threshold: float) -> Bands:
     parts = minhash[:, : count * rows].reshape(len(minhash), count, rows)
     hashed = np.zeros((len(minhash), count), np.uint64)
     for row in range(rows):
-        hashed ^= parts[:, :, row]
+        hashed += parts[:, :, row]
         hashed *= _FACTOR
-        hashed ^= hashed >> np.uint64(29)
+    hashed ^= hashed >> np.uint64(31)
+    hashed *= _FACTOR
     return (hashed >> np.uint64(32)).astype(np.uint32)
 
 

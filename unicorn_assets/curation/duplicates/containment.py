@@ -26,7 +26,7 @@ MOST_TEXTS = 1 << (64 - SAMPLE_BITS)
 _TEXT_BITS = np.uint64(64 - SAMPLE_BITS)
 _TEXT = np.uint64(MOST_TEXTS - 1)
 _BLOCK = 4_000_000
-_SEEN_BITS = 24
+_SEEN_BITS = 22
 
 
 def candidates(samples: Hashes, offsets: Counts, sizes: Counts, new: Mask, threshold: float, words: int) -> Packed:
@@ -55,9 +55,7 @@ def candidates(samples: Hashes, offsets: Counts, sizes: Counts, new: Mask, thres
     owner = np.repeat(np.arange(len(counts)), counts)
     postings = _shared(samples, owner, new)
     texts = (postings & _TEXT).astype(np.int64)
-    fresh = np.ones(len(postings), np.bool_)
-    fresh[1:] = (postings[1:] ^ postings[:-1]) >> _TEXT_BITS != 0
-    begins = np.flatnonzero(fresh)
+    begins = np.flatnonzero(np.append(True, _differs(postings))[: len(postings)])
     runs = np.diff(np.append(begins, len(postings)))
     run = np.repeat(np.arange(len(runs)), runs)
 
@@ -94,14 +92,22 @@ def _meeting(first: Numbers, second: Numbers, together: Numbers) -> Packed:
 
 
 def _shared(samples: Hashes, owner: Numbers, new: Mask) -> Packed:
-    """Sampled runs that a new text has, with the text that has them, sorted by both."""
+    """Sampled runs that a new text and another one have, with the texts that have them, sorted by both."""
     if not new.all():
         seen = np.zeros(1 << _SEEN_BITS, np.bool_)
         place = samples & np.uint64((1 << _SEEN_BITS) - 1)
         seen[place[new[owner]]] = True
         kept = seen[place]
         samples, owner = samples[kept], owner[kept]
-    return np.sort((samples << _TEXT_BITS) | owner.astype(np.uint64))
+    postings = np.sort((samples << _TEXT_BITS) | owner.astype(np.uint64))
+    differs = np.concatenate([[True], _differs(postings), [True]])
+    return postings[~(differs[1:] & differs[:-1])[: len(postings)]]  # most runs are in one text alone
+
+
+def _differs(postings: Packed) -> Mask:
+    """Whether each posting but the first is of another run than the one before."""
+    differs: Mask = (postings[1:] ^ postings[:-1]) >> _TEXT_BITS != 0
+    return differs
 
 
 def _rarest(texts: Numbers, frequency: Numbers, wanted: Numbers, judged: Mask) -> Numbers:

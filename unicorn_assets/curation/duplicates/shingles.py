@@ -16,13 +16,16 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from unicorn_assets.curation.duplicates.pairs import blocks
+
 VERSION = f"1 with Unicode {unicodedata.unidata_version}"
 """Of the normalisation and the hashes; another one gives other shingles."""
 
 Hashes = NDArray[np.uint64]
 Counts = NDArray[np.int64]
+Codes = NDArray[np.uint8] | NDArray[np.uint32]
 
-CHUNK = 1 << 16
+CHUNK = 1 << 17
 """Characters at a time, so that what lies between stays in a core's cache."""
 
 _UNKNOWN, _GAP, _LETTER, _WORD = 0, 1, 2, 3
@@ -56,7 +59,7 @@ def shingled(texts: Sequence[str], length: int) -> Shingled:
 
 def shingled_by(texts: Sequence[str], lengths: Sequence[int]) -> list[Shingled]:
     """The shingles of `texts` by each of these numbers of words; most of the work is done once."""
-    chunks = [_chunk(part, lengths) for part in _chunks(texts)]
+    chunks = [_chunk(*part, lengths) for part in _chunks(texts)]
     return [_joined([chunk[place] for chunk in chunks]) for place in range(len(lengths))]
 
 
@@ -82,33 +85,25 @@ def mixed(numbers: Hashes) -> Hashes:
     return out
 
 
-def _chunks(texts: Sequence[str]) -> Iterator[list[str]]:
-    part: list[str] = []
-    size = 0
-    for text in texts:
-        folded = text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold()
-        if part and size + len(folded) >= CHUNK:
-            yield part
-            part, size = [], 0
-        part.append(folded)
-        size += len(folded) + 1
-    if part:
-        yield part
+def _chunks(texts: Sequence[str]) -> Iterator[tuple[Codes, Counts]]:
+    """Characters of folded texts, a gap behind each, about CHUNK at a time; and how many belong to each text."""
+    folded = [text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold() for text in texts]
+    lengths = np.fromiter(map(len, folded), np.int64, len(folded)) + 1
+    for block in blocks(lengths, CHUNK):
+        text = "\n".join(folded[block]) + "\n"
+        if text.isascii():
+            yield np.frombuffer(text.encode("ascii"), np.uint8), lengths[block]
+        else:
+            yield np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), lengths[block]
 
 
-def _chunk(folded: list[str], lengths: Sequence[int]) -> list[Shingled]:
-    text = "\n".join(folded)
-    if text.isascii():
-        codes: NDArray[np.uint8] | NDArray[np.uint32] = np.frombuffer(text.encode("ascii"), np.uint8)
-    else:
-        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+def _chunk(codes: Codes, characters: Counts, lengths: Sequence[int]) -> list[Shingled]:
     begins, ends = _word_bounds(codes)
     powers, inverses = _powers(_BASE, len(codes) + 1)
     sums = np.zeros(len(codes) + 1, np.uint64)
     np.cumsum(_character_hashes()[codes] * powers[: len(codes)], out=sums[1:])
     words = mixed((sums[ends] - sums[begins]) * inverses[begins])
 
-    characters = np.fromiter((len(one) + 1 for one in folded), np.int64, len(folded))
     bounds = np.searchsorted(begins, np.concatenate([[0], np.cumsum(characters)]))
     firsts, lasts = bounds[:-1], bounds[1:]
     counts = lasts - firsts
@@ -130,7 +125,7 @@ def _chunk(folded: list[str], lengths: Sequence[int]) -> list[Shingled]:
     return found
 
 
-def _word_bounds(codes: NDArray[np.uint8] | NDArray[np.uint32]) -> tuple[Counts, Counts]:
+def _word_bounds(codes: Codes) -> tuple[Counts, Counts]:
     """Where words begin, and behind their last characters."""
     table = _kinds()
     kinds = table[codes]
