@@ -6,6 +6,7 @@ import sys
 BENCHMARKS = (
     "rules_engine",
     "answer_store",
+    "selection",
     "transfer",
     "encoding",
     "torch_dataset",

@@ -3,7 +3,7 @@
 Run it with `python -m benchmarks.near_duplicates [ROWS]`. The `rules` engine writes the captions; a tenth are copies
 of others with some words replaced, so that pairs lie at all Jaccard similarities (of word 3-grams). Each form is a
 process of its own and gets the same texts. On the clock is what it takes from the texts on disk; imports are not. Own
-memory is what no file stands behind (Linux: RssAnon), of datatrove without its workers.
+memory is what no file stands behind (Linux: RssAnon), of datatrove without its workers. It needs the extra `bench`.
 
 - ours: the stage `near_duplicates`, from shards of the lake to losers and pairs on disk: signatures, candidates by
   Jaccard and containment, both judged by the texts, and the choice. Then once more with another shard of 10,000 rows.

@@ -78,6 +78,7 @@ def write(folder: Path, rows: int) -> None:
         figures={},
         coverage=ShardCoverage(released=SHARDS, expected=SHARDS, missing=[]),
         selection={},
+        mix={},
         made_by=MadeBy(engine={}, encoder={"dimension": DIMENSION}, transfer={}),
         licences=[],
         libraries={},

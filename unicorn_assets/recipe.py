@@ -15,8 +15,10 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unicorn_assets.alignment import Alignment, Images
+from unicorn_assets.decontamination import Benchmark, Decontamination
 from unicorn_assets.duplicates import Duplicates
 from unicorn_assets.errors import RecipeError
+from unicorn_assets.mix import Mix
 from unicorn_assets.section import Count, Section, explain, flatten, named
 
 SHIPPED = Path(__file__).parent / "recipes"
@@ -175,6 +177,8 @@ class Recipe(Section):
     dialogs: Dialogs = Dialogs()
     encoder: Encoder = Encoder()
     alignment: Alignment = Alignment()
+    decontamination: Decontamination = Decontamination()
+    mix: Mix = Mix()
     duplicates: Duplicates = Duplicates()
     release: Release = Release()
 
@@ -211,14 +215,20 @@ def parse(text: str, *, where: str, base: Path) -> Recipe:
         raise RecipeError(f"{where} is not valid TOML: {error}.", "correct the line that it names.") from None
     recipe = _validated(table, f"{where} is not a valid recipe.")
     sources = tuple(_at(source, base) for source in recipe.seeds.sources)
-    found = recipe.model_copy(update={"seeds": recipe.seeds.model_copy(update={"sources": sources})})
+    benchmarks = tuple(_at(benchmark, base) for benchmark in recipe.decontamination.benchmarks)
+    found = recipe.model_copy(
+        update={
+            "seeds": recipe.seeds.model_copy(update={"sources": sources}),
+            "decontamination": recipe.decontamination.model_copy(update={"benchmarks": benchmarks}),
+        }
+    )
     if recipe.alignment.images is None:
         return found
     images = _at(recipe.alignment.images, base)
     return found.model_copy(update={"alignment": recipe.alignment.model_copy(update={"images": images})})
 
 
-Placed = TypeVar("Placed", Source, Images)
+Placed = TypeVar("Placed", Source, Images, Benchmark)
 
 
 def _at(section: Placed, base: Path) -> Placed:

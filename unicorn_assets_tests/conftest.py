@@ -48,9 +48,9 @@ def run(home, recipe, **options):
     return command.run(home, recipe, tools=Tools(home, recipe, make_encoder=lambda chosen: HashEncoder()), **options)
 
 
-def materialize(home, recipe, order=None):
+def materialize(home, recipe, order=None, encoder=HashEncoder):
     """The whole graph without Dagster, which costs most of a run's time; returns the outcomes by stage and shard."""
-    tools = Tools(home, recipe, make_encoder=lambda chosen: HashEncoder())
+    tools = Tools(home, recipe, make_encoder=lambda _: encoder())
     home.prepare()
     home.adopt(recipe)
     outcomes = {}

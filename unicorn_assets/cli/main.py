@@ -285,7 +285,7 @@ def proof(home: Home, size: str, seeds: int, readers: int, jobs: int | None, out
 @click.option("--answers", is_flag=True, help="Also drop stored answers of shards that long complete and fresh.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def prune(home: Home, older_than: timedelta, answers: bool, dry_run: bool) -> None:
-    """Drop old runs and their events; lake, releases and state are kept."""
+    """Drop old runs, their events and alerts; lake, releases and state are kept."""
     from unicorn_assets.cli import prune as command
 
     command.prune(home, older_than, answers=answers, dry_run=dry_run)

@@ -16,6 +16,7 @@ from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages.contamination import refuse_unusable
 from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.tools import Tools
 
@@ -66,6 +67,7 @@ def run(
         UnicornError: nothing could be begun.
     """
     console = Console(stderr=True, highlight=False)
+    refuse_unusable(recipe)
     home.prepare()
     with home.lock():
         home.adopt(recipe, change=change_recipe)

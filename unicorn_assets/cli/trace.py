@@ -28,6 +28,7 @@ def trace(home: Home, sample: str, *, as_json: bool) -> None:
     recipe = home.recipe() or recipes.load("demo")
     sample = sample if lineage.is_id(sample) else sample_id(sample)
     told = lineage.story(home.lake, list(upstream(recipe)), recipe.shards, sample)
+    told += lineage.left_out(home.lake, sample)
     if all(step["outcome"] == "absent" for step in told):
         raise LakeError(
             f"HOME {home.path} holds no sample with the id {sample}.",

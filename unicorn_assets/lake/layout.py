@@ -42,6 +42,10 @@ class Lake:
         """The picture of a fitted transfer, where the stage draws one."""
         return self.root / stage / f"{shard}.png"
 
+    def requests(self, stage: str, shard: str) -> Path:
+        """What seeds are missing for a wanted mix, for people to read."""
+        return self.root / stage / f"{shard}.requests.csv"
+
     def transfer(self, stage: str, shard: str) -> Path:
         """A fitted transfer: tensors with their description in the header."""
         return self.root / stage / f"{shard}.safetensors"

@@ -17,6 +17,30 @@ def is_id(text: str) -> bool:
     return len(text) == ID_LENGTH and all(letter in "0123456789abcdef" for letter in text)
 
 
+def left_out(lake: Lake, sample: str) -> list[dict[str, Any]]:
+    """What `selection` decided of a sample, as entries of `story`: one for each table that it stays out of.
+
+    Raises:
+        LakeError: its sidecar or file is damaged.
+    """
+    found = lake.sidecar("selection", ALL)
+    if found is None:
+        return []
+    made_by = _made_by(found)
+    return [
+        {
+            "stage": found.stage,
+            "shard": ALL,
+            "outcome": "not_selected",
+            "reason": f"{row['reason']}, left out of {row['table']}",
+            "detail": row["detail"],
+            "text": row["evidence"],
+            "made_by": made_by,
+        }
+        for row in find(lake.rows(found.stage, ALL), sample)
+    ]
+
+
 def story(lake: Lake, stages: Sequence[str], shards: int, sample: str) -> list[dict[str, Any]]:
     """What became of a sample at each stage, in the order of `stages`.
 

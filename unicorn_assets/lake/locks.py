@@ -40,7 +40,7 @@ def locked(path: Path, *, what: str, wait_seconds: float) -> Iterator[None]:
 
 
 def held(path: Path) -> bool:
-    """Whether somebody holds the lock file `path`. Looking may make one who takes it at that moment try again."""
+    """Whether somebody holds the lock file `path`. Looking makes one who takes it at that moment try once more."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -55,7 +55,8 @@ def held(path: Path) -> bool:
 
 
 def _acquire(descriptor: int, path: Path, what: str, wait_seconds: float) -> None:
-    deadline = time.monotonic() + wait_seconds
+    # Once more in any case: `held` of another process takes it for a moment.
+    deadline = time.monotonic() + max(wait_seconds, POLL_SECONDS)
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -18,7 +18,7 @@ SHARDED = (
     "instruction_dataset",
 )
 
-UNSHARDED = ("seed_sources", "image_reference", "near_duplicates", "selection")
+UNSHARDED = ("seed_sources", "image_reference", "contamination", "near_duplicates", "selection")
 
 LINEAGE = """
 SELECT id, seeds.shard, seeds.source, seeds.licence, seeds.origin, seeds.file, seeds.row, seeds.topic, seeds.seed,

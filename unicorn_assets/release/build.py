@@ -90,6 +90,7 @@ def build(
                 released=coverage.fresh, expected=coverage.expected, missing=sorted(coverage.missing)
             ),
             selection=manifest.selected(inputs),
+            mix=manifest.mix(inputs, recipe),
             made_by=manifest.made_by(inputs, transfer.method.image_rule().text),
             licences=_licences(written.origins),
             libraries=manifest.libraries(),

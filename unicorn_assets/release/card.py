@@ -166,7 +166,10 @@ def _reasons(counts: Mapping[str, int]) -> str:
 
 
 def _selection(facts: Manifest) -> str:
-    return f"{selection_card.WORDS}\n\n{_table(selection_card.HEADER, selection_card.figures(facts.selection))}"
+    parts = [selection_card.WORDS, _table(selection_card.HEADER, selection_card.figures(facts.selection))]
+    if facts.mix:
+        parts += [selection_card.MIX_WORDS, _table(selection_card.MIX_HEADER, selection_card.mix(facts.mix))]
+    return "\n\n".join(parts)
 
 
 def _licences(facts: Manifest) -> str:

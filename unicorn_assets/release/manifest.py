@@ -63,6 +63,17 @@ class Selected(Part):
     left: dict[str, int]
 
 
+class MixPart(Part):
+    """A part of the recipe's mix: its share as wanted, among the candidates and among what goes out; and in rows."""
+
+    wanted: float
+    before: float
+    after: float
+    candidates: int
+    selected: int
+    missing: int
+
+
 class StageFacts(Part):
     """What became of the rows of a stage, over all released shards, and what decided them."""
 
@@ -163,6 +174,7 @@ class Manifest(Part):
     figures: dict[str, Figures]
     coverage: ShardCoverage
     selection: dict[str, Selected]
+    mix: dict[str, MixPart]
     made_by: MadeBy
     licences: list[Licence]
     libraries: dict[str, str]
@@ -282,7 +294,14 @@ def stage_facts(sidecars: Mapping[str, Sidecar]) -> StageFacts:
 def selected(inputs: Inputs) -> dict[str, Selected]:
     """What the selection made of each table."""
     told: Mapping[str, Mapping[str, Any]] = inputs.sidecars[SELECTION][ALL].metrics["tables"]
-    return {table: Selected.model_validate(facts) for table, facts in told.items()}
+    return {table: Selected.model_validate(told[table]) for table in COLUMNS if table in told}
+
+
+def mix(inputs: Inputs, recipe: Recipe) -> dict[str, MixPart]:
+    """The parts of the recipe's mix, in its order, what fits none last; none where it asks for none."""
+    told: Mapping[str, Mapping[str, Any]] = inputs.sidecars[SELECTION][ALL].metrics.get("mix", {})
+    order = [one.label for one in recipe.mix.wanted]
+    return {part: MixPart.model_validate(told[part]) for part in (*order, *(told.keys() - set(order)))}
 
 
 def made_by(inputs: Inputs, image_rule: str) -> MadeBy:

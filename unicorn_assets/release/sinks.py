@@ -31,7 +31,9 @@ class Rows:
         """The rows at these positions."""
         if len(keep) == len(self.records):
             return self
-        return Rows(self.batch.take(pa.array(keep)), [self.records[one] for one in keep], self.vectors[keep])
+        return Rows(
+            self.batch.take(pa.array(keep, pa.int64())), [self.records[one] for one in keep], self.vectors[keep]
+        )
 
 
 def folders(split: Split, formats: Collection[str]) -> list[str]:

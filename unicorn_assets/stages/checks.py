@@ -48,6 +48,20 @@ ROWS = (
 )
 
 
+def _once_a_table(finished: Finished) -> Finding:
+    before, rows = ("", ""), 0
+    for row in read_rows(finished.drafts.paths["rows"], ["id", "table"]):
+        if (row["id"], row["table"]) <= before:
+            return Finding(False, {"id": row["id"], "table": row["table"], "row": rows})
+        before, rows = (row["id"], row["table"]), rows + 1
+    return Finding(True, {"rows": rows})
+
+
+ONCE_A_TABLE = CheckSpec(
+    "once_a_table", "Rows are sorted by id and table, and none stands twice for the same candidate.", _once_a_table
+)
+
+
 def _sources_give_seeds(finished: Finished) -> Finding:
     sources: dict[str, Any] = finished.made.metrics["sources"]
     barren = [name for name, figures in sources.items() if not figures["rows_out"]]

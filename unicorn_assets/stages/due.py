@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages import corpus, freshness
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import State
@@ -64,12 +65,12 @@ def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
         if state.condition != "failed":
             when = state.sidecar.run.started if state.sidecar is not None else NEVER
             made[state.shard] = min(made.get(state.shard, when), when)
-    recipe = _decided(tools)
+    recipe, sources_made = _decided(tools), _sources(tools)
 
     def due(shard: str) -> Due:
-        state = wrong[shard]
+        state, inputs = wrong[shard], [one.produced_for(shard) for one in sources_made]
         why = f"{state.stage} is {state.condition}: {state.why}"
-        return Due(shard, state.stage, why, made.get(shard, NEVER), digest([recipe, _inputs(tools, shard)]))
+        return Due(shard, state.stage, why, made.get(shard, NEVER), digest([recipe, inputs]))
 
     shards = sorted((due(shard) for shard in wrong if shard != ALL), key=lambda one: (one.since, one.shard))
     sources = due(ALL) if ALL in wrong else None
@@ -81,11 +82,11 @@ def _decided(tools: Tools) -> str:
     return digest({name: freshness.decided(stage, tools) for name, stage in upstream(tools.recipe).items()})
 
 
-def _inputs(tools: Tools, shard: str) -> list[str]:
-    """What the sources have for a shard."""
+def _sources(tools: Tools) -> list[Sidecar]:
+    """What stands upstream of the shards."""
     stages = upstream(tools.recipe).values()
     found = (tools.home.lake.sidecar(stage.name, ALL) for stage in stages if not stage.sharded)
-    return [one.produced_for(shard) for one in found if one is not None]
+    return [one for one in found if one is not None]
 
 
 def _release(tools: Tools, states: Sequence[State]) -> Due | None:

@@ -39,9 +39,9 @@ PAIRS = pa.schema(
     [
         pa.field("kind", pa.string()),
         pa.field("id_a", pa.string()),
-        pa.field("place_a", pa.int32()),
+        pa.field("turn_a", pa.int32()),
         pa.field("id_b", pa.string()),
-        pa.field("place_b", pa.int32()),
+        pa.field("turn_b", pa.int32()),
         pa.field("similarity", pa.float32()),
         pa.field("how", pa.string()),
         pa.field("key_a", pa.uint64()),
@@ -74,6 +74,7 @@ class _Rows:
 def _fields(tools: Tools) -> dict[str, Any]:
     chosen = tools.recipe.duplicates
     fields: dict[str, Any] = {"algorithm": dict(algorithm()), "most": chosen.most, "jaccard": chosen.jaccard}
+    fields["lost_questions"] = chosen.lost_questions
     for kind in kinds(chosen):
         fields[kind.name] = {"words": kind.words(chosen), "containment": kind.contained(chosen)}
     return fields | corpus.corpus_fields(tools)
@@ -132,9 +133,9 @@ def _lost(found: Found, rows: _Rows, choice: Choice) -> pa.Table:
         {
             "kind": pa.array([found.kind.name] * len(lost), pa.string()),
             "id": _strings(rows.ids[lost]),
-            "place": pa.array(rows.places[lost], pa.int32()),
+            "turn": pa.array(rows.places[lost], pa.int32()),
             "twin": _strings(rows.ids[twin]),
-            "twin_place": pa.array(rows.places[twin], pa.int32()),
+            "twin_turn": pa.array(rows.places[twin], pa.int32()),
             "similarity": pa.array(similarity, pa.float32()),
             "how": pa.array([HOW[one] for one in how.tolist()], pa.string()),
         }
@@ -147,7 +148,7 @@ def _pairs(found: Found, rows: _Rows) -> pa.Table:
     for side, nodes in (("a", near.first), ("b", near.second)):
         best = known[1][np.searchsorted(known[0], nodes)]
         columns[f"id_{side}"] = _strings(rows.ids[best])
-        columns[f"place_{side}"] = pa.array(rows.places[best], pa.int32())
+        columns[f"turn_{side}"] = pa.array(rows.places[best], pa.int32())
         columns[f"key_{side}"] = pa.array(found.nodes.keys[nodes], pa.uint64())
     columns["similarity"] = pa.array(near.similarity, pa.float32())
     columns["how"] = pa.array([HOW[one] for one in near.how.tolist()], pa.string())
@@ -213,9 +214,9 @@ def _examples(work: Work, found: Found, rows: _Rows, choice: Choice) -> dict[str
 def _each_loses_once(finished: Finished) -> Finding:
     path = finished.drafts.paths["rows"]
     with open_parquet(path) as parquet, readable(path):
-        rows = parquet.read(["kind", "id", "place", "twin", "twin_place"]).to_pylist()
-    lost = [(row["kind"], row["id"], row["place"]) for row in rows]
-    both = {(row["kind"], row["twin"], row["twin_place"]) for row in rows} & set(lost)
+        rows = parquet.read(["kind", "id", "turn", "twin", "twin_turn"]).to_pylist()
+    lost = [(row["kind"], row["id"], row["turn"]) for row in rows]
+    both = {(row["kind"], row["twin"], row["twin_turn"]) for row in rows} & set(lost)
     figures = {"rows": len(rows), "kept_and_lost": len(both)}
     return Finding(not both and lost == sorted(set(lost)) and len(rows) == finished.made.rows_out, figures)
 
@@ -226,7 +227,7 @@ def _share(finished: Finished) -> Finding:
     return Finding(share <= most, {"share": share, "most": most})
 
 
-def decided(work: Work) -> pa.Table:
+def decide(work: Work) -> pa.Table:
     """What follows for the candidates, as `decisions.SCHEMA`.
 
     A caption with a better twin leaves with its dialog; so does a dialog most of whose questions are asked elsewhere.
@@ -278,9 +279,9 @@ NEAR_DUPLICATES = Stage(
         [
             pa.field("kind", pa.string()),
             pa.field("id", pa.string()),
-            pa.field("place", pa.int32()),
+            pa.field("turn", pa.int32()),
             pa.field("twin", pa.string()),
-            pa.field("twin_place", pa.int32()),
+            pa.field("twin_turn", pa.int32()),
             pa.field("similarity", pa.float32()),
             pa.field("how", pa.string()),
         ]

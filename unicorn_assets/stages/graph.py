@@ -2,6 +2,7 @@
 
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages.base import Stage
+from unicorn_assets.stages.contamination import CONTAMINATION
 from unicorn_assets.stages.corpus import UPSTREAM, upstream
 from unicorn_assets.stages.duplicates import NEAR_DUPLICATES
 from unicorn_assets.stages.images import IMAGE_REFERENCE
@@ -14,7 +15,7 @@ GRAPH: dict[str, Stage] = {
 }
 """The stages of a recipe that leaves its choices as they are."""
 
-EVERY: dict[str, Stage] = {IMAGE_REFERENCE.name: IMAGE_REFERENCE, **GRAPH}
+EVERY: dict[str, Stage] = {IMAGE_REFERENCE.name: IMAGE_REFERENCE, CONTAMINATION.name: CONTAMINATION, **GRAPH}
 """Those too that only some recipes have."""
 
 

@@ -9,18 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from unicorn_assets.curation import decisions
 from unicorn_assets.curation.decisions import Leaving
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer, read_rows
+from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.tables import SOURCES
-from unicorn_assets.stages import checks, corpus, duplicates
+from unicorn_assets.stages import checks, contamination, corpus, duplicates, emptied, mixing
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
-from unicorn_assets.stages.candidates import Candidates, read_candidates
+from unicorn_assets.stages.candidates import Corpus, read_corpus
 from unicorn_assets.stages.tools import Tools
 
 
@@ -31,20 +33,15 @@ class Rule:
     Args:
         stage: the stage below the shards whose rows it goes by, as the recipe wants it; None where it does not.
         decide: the decisions that follow from that stage's rows, as a table of `decisions.SCHEMA`.
-        fields: what decides these decisions beside the stage's rows.
     """
 
     stage: Callable[[Recipe], Stage | None]
     decide: Callable[[Work], pa.Table]
-    fields: Callable[[Recipe], dict[str, Any]] = lambda recipe: {}
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        duplicates.near_duplicates,
-        duplicates.decided,
-        lambda recipe: {"lost_questions": recipe.duplicates.lost_questions},
-    ),
+    Rule(contamination.contamination, contamination.decide),
+    Rule(duplicates.near_duplicates, duplicates.decide),
 )
 """All rules; of two that keep a row out the first gives the reason. A rule's stage stands after those before it."""
 
@@ -67,9 +64,8 @@ def below(recipe: Recipe) -> Mapping[str, Stage]:
 
 def _fields(tools: Tools) -> dict[str, Any]:
     fields = corpus.corpus_fields(tools)
-    for rule in RULES:
-        if (stage := rule.stage(tools.recipe)) is not None and (decided := rule.fields(tools.recipe)):
-            fields[stage.name] = decided
+    if tools.recipe.mix.wanted:
+        fields["mix"] = tools.recipe.mix.model_dump(mode="json")
     return fields
 
 
@@ -77,24 +73,39 @@ def _select(work: Work, drafts: Drafts) -> Made:
     with corpus.seen(work.tools):
         corpus.refuse_stale(work, deciders(work.recipe))
         _, fresh = corpus.coverage(work.tools)
+    wanted = work.recipe.mix
     found = [rule.decide(work) for rule in RULES if rule.stage(work.recipe) is not None]
-    candidates = {table: read_candidates(work, table, list(fresh)) for table in SOURCES}
-    decided = _of_candidates(decisions.merged(found), candidates)
+    there = read_corpus(work, list(fresh), count_words=any(one.words is not None for one in wanted.wanted))
+    decided = _of_candidates(decisions.merged(found), there)
+    metrics: dict[str, Any] = {}
+    if wanted.wanted:
+        mixed = mixing.meet(wanted, there, _stay(decided, there))
+        decided = decisions.merged([decided, mixed.decided])
+        mixing.write_requests(drafts.add("requests"), mixed.requests)
+        metrics = {"mix": mixed.parts, "mix_met": mixed.met}
     _write(work, drafts, decided)
-    leaving = Leaving.of(decided)
-    stay = {table: leaving.stays(table, one.ids) for table, one in candidates.items()}
+    stay = _stay(decided, there)
     return Made(
-        rows_in=sum(len(one.ids) for one in candidates.values()),
+        rows_in=sum(len(one.ids) for one in there.tables.values()),
         rows_out=sum(int(mask.sum()) for mask in stay.values()),
         not_selected=Counter(decided["reason"].to_pylist()),
-        metrics={"tables": {table: _told(decided, table, len(stay[table])) for table in SOURCES}},
+        metrics={
+            "tables": {table: _told(decided, table, len(stay[table])) for table in SOURCES},
+            **emptied.told(work, list(fresh), there, stay, decided),
+            **metrics,
+        },
     )
 
 
-def _of_candidates(decided: pa.Table, candidates: Mapping[str, Candidates]) -> pa.Table:
+def _stay(decided: pa.Table, there: Corpus) -> dict[str, NDArray[np.bool_]]:
+    leaving = Leaving.of(decided)
+    return {table: leaving.stays(table, one.ids) for table, one in there.tables.items()}
+
+
+def _of_candidates(decided: pa.Table, there: Corpus) -> pa.Table:
     """The decisions that concern a candidate: a rule may look at more than what became one."""
     parts = []
-    for table, one in candidates.items():
+    for table, one in there.tables.items():
         mine = decided.filter(pc.equal(decided["table"], table))
         parts.append(mine.filter(pa.array(one.has(decisions.ids_of(mine["id"])))))
     return decisions.merged(parts)
@@ -111,14 +122,17 @@ def _write(work: Work, drafts: Drafts, decided: pa.Table) -> None:
         writer.write_table(decided.append_column("fingerprint", fingerprint), row_group_size=BATCH_ROWS)
 
 
-def _decided_once(finished: Finished) -> Finding:
-    before, rows = ("", ""), 0
-    for row in read_rows(finished.drafts.paths["rows"], ["id", "table"]):
-        if (row["id"], row["table"]) <= before:
-            return Finding(False, {"id": row["id"], "table": row["table"], "row": rows})
-        before, rows = (row["id"], row["table"]), rows + 1
-    left = sum(finished.made.not_selected.values())
-    return Finding(rows == left, {"decisions": rows, "not_selected": left})
+def _mix_met(finished: Finished) -> Finding:
+    parts: dict[str, Any] = finished.made.metrics.get("mix", {})
+    lacking = {name: told["missing"] for name, told in parts.items() if told["missing"]}
+    return Finding(bool(finished.made.metrics.get("mix_met", True)), {"parts": len(parts), "missing": lacking})
+
+
+def _topics_kept(finished: Finished) -> Finding:
+    metrics = finished.made.metrics
+    return Finding(
+        not metrics["topics_emptied"], {name: metrics[name] for name in ("topics", "topics_emptied", "emptied")}
+    )
 
 
 SELECTION = Stage(
@@ -131,7 +145,21 @@ SELECTION = Stage(
     checks=(
         checks.ROWS_CONSERVED,
         checks.SCHEMA,
-        CheckSpec("decided_once", "Decisions are sorted by id and table, and no row is decided twice.", _decided_once),
+        checks.ONCE_A_TABLE,
+        CheckSpec(
+            "mix_met",
+            "Every part of the recipe's mix has its share; what is missing stands in the file of requests.",
+            _mix_met,
+            blocking=False,
+            severity="WARN",
+        ),
+        CheckSpec(
+            "topics_kept",
+            "Every topic that has seeds has a sample that goes out; rare ones are the first that filters empty.",
+            _topics_kept,
+            blocking=False,
+            severity="WARN",
+        ),
     ),
     sharded=False,
 )

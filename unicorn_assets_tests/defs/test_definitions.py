@@ -58,9 +58,12 @@ def test_graph_is_the_designed_one(home, recipe):
 
 @pytest.fixture(params=["text alone", "images"])
 def tools(request, home, recipe, tmp_path):
-    """Tools without images, which most recipes are, and with a folder of them."""
+    """Tools without images and benchmarks, as most recipes are, and with a folder and a file of them."""
     images = {"path": str(tmp_path), "model": "clip"}
     chosen = recipe if request.param == "text alone" else with_alignment(recipe, method="realign", images=images)
+    if request.param != "text alone":
+        named = {"benchmarks": ({"name": "vqa", "path": "/vqa.csv"},)}
+        chosen = recipe.model_validate(chosen.model_dump() | {"decontamination": named})
     return tools_for(home, chosen)
 
 
@@ -74,6 +77,19 @@ def test_images_stand_above_the_transfer_where_the_recipe_names_some(home, recip
     assert not nodes.get(dg.AssetKey("image_reference")).parent_keys
     job = definitions.resolve_job_def("make_sources")
     assert {node.name for node in job.nodes} == {"seed_sources", "image_reference", "modality_alignment"}
+
+
+def test_benchmarks_put_contamination_between_the_datasets_and_the_selection(home, recipe):
+    named = {"benchmarks": ({"name": "vqa", "path": "/vqa.csv"},)}
+    chosen = recipe.model_validate(recipe.model_dump() | {"decontamination": named})
+    definitions = build(tools_for(home, chosen))
+    nodes = definitions.resolve_asset_graph()
+    datasets = {dg.AssetKey("pretrain_dataset"), dg.AssetKey("instruction_dataset")}
+    assert nodes.get(dg.AssetKey("contamination")).parent_keys == datasets
+    deciders = {dg.AssetKey("contamination"), dg.AssetKey("near_duplicates")}
+    assert nodes.get(dg.AssetKey("selection")).parent_keys == datasets | deciders
+    job = definitions.resolve_job_def("make_release")
+    assert {node.name for node in job.nodes} == {"contamination", "near_duplicates", "selection", "release"}
 
 
 def test_every_asset_says_what_it_is(tools):

@@ -1,3 +1,4 @@
+import fcntl
 import os
 import threading
 import time
@@ -7,6 +8,7 @@ import pytest
 
 from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.home import Home
+from unicorn_assets.lake import locks
 from unicorn_assets.lake.locks import locked
 from unicorn_assets_tests.lake.making import PROCESSES, hold_run_lock
 
@@ -53,6 +55,17 @@ def test_waiting_ends_in_time(tmp_path, holder):
     with pytest.raises(BusyError), locked(tmp_path / "locks" / "run", what="HOME", wait_seconds=0.2):
         pass
     assert 0.2 <= time.monotonic() - begun < 5
+
+
+def test_who_looks_at_a_lock_at_this_moment_refuses_nobody(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    path.touch()
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)  # as `held` does
+    monkeypatch.setattr(locks, "POLL_SECONDS", 0.5)
+    threading.Timer(0.1, os.close, [descriptor]).start()
+    with locked(path, what="it", wait_seconds=0):
+        assert locks.held(path)
 
 
 def test_two_threads_keep_each_other_out_too(tmp_path):

@@ -12,7 +12,7 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import ShardWriter
 from unicorn_assets.release.build import Coverage
 from unicorn_assets.stages import compared, corpus, nearness
-from unicorn_assets.stages.duplicates import NEAR_DUPLICATES, PAIRS, decided, near_duplicates
+from unicorn_assets.stages.duplicates import NEAR_DUPLICATES, PAIRS, decide, near_duplicates
 from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
@@ -80,7 +80,7 @@ class Corpus:
         return self.rows(), self.home.lake.pairs(STAGE, ALL).read_bytes()
 
     def lost(self):
-        return {(row["id"], row["place"]): row["twin"] for row in self.rows()}
+        return {(row["id"], row["turn"]): row["twin"] for row in self.rows()}
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_losers_and_pairs_are_kept(corpus_at):
     captions = [row for row in one.rows() if row["kind"] == "caption"]
     assert len(captions) == 30
     assert {row["how"] for row in captions} == {"lexical", "contained"}
-    assert all(row["place"] == row["twin_place"] == -1 for row in captions)
+    assert all(row["turn"] == row["twin_turn"] == -1 for row in captions)
     figures = sidecar_made.metrics["texts"]["caption"]
     assert figures["lost"] == figures["same"] + figures["lexical"] + figures["contained"] == 30
     assert (figures["texts"], figures["distinct"], figures["compared"]) == (90, 85, 85)
@@ -131,7 +131,7 @@ def test_losers_and_pairs_are_kept(corpus_at):
     assert all(check.passed for check in sidecar_made.checks if check.blocking)
     questions = [row for row in one.rows() if row["kind"] == "question"]
     assert len(questions) > 40
-    assert {row["place"] for row in questions} == {0, 1}
+    assert {row["turn"] for row in questions} == {0, 1}
 
 
 def test_shards_one_by_one_in_any_order_give_the_files_of_all_at_once(corpus_at):
@@ -269,7 +269,7 @@ def test_shards_without_a_text_and_no_shards_at_all(corpus_at):
     one.present = []
     made = one.make()
     assert (made.reused, made.sidecar.rows_in, made.sidecar.rows_out) == (False, 0, 0)
-    assert decided(_work(one)).num_rows == 0
+    assert decide(_work(one)).num_rows == 0
 
 
 def test_a_missing_shard_is_named(corpus_at):
@@ -290,7 +290,7 @@ class _work:  # noqa: N801
 def test_a_lost_caption_takes_its_rows_of_both_tables_along(corpus_at):
     one = filled(corpus_at()).put()
     one.make()
-    found = decided(_work(one)).to_pylist()
+    found = decide(_work(one)).to_pylist()
     lost = {row["id"]: row for row in one.rows() if row["kind"] == "caption"}
     assert {(row["id"], row["table"]) for row in found} == {
         (sample, table) for sample in lost for table in ("pretrain", "instruction")
@@ -306,7 +306,7 @@ def test_a_dialog_most_of_whose_questions_are_asked_elsewhere_leaves_where_the_r
     one.questions["shard-0002"] = {third: ["what is the man wearing", "Where is the dog?", "How many cars are there?"]}
     one.put().make()
     assert one.lost() == {(second, 0): first, (third, 0): first, (third, 1): first}
-    (row,) = decided(_work(one)).to_pylist()
+    (row,) = decide(_work(one)).to_pylist()
     assert (row["id"], row["table"], row["reason"]) == (third, "instruction", "asked_elsewhere")
     assert row["detail"] == "2 of 3 questions are asked elsewhere"
 

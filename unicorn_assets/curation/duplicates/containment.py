@@ -101,7 +101,8 @@ def _shared(samples: Hashes, owner: Numbers, new: Mask) -> Packed:
         samples, owner = samples[kept], owner[kept]
     postings = np.sort((samples << _TEXT_BITS) | owner.astype(np.uint64))
     differs = np.concatenate([[True], _differs(postings), [True]])
-    return postings[~(differs[1:] & differs[:-1])[: len(postings)]]  # most runs are in one text alone
+    shared: Packed = postings[~(differs[1:] & differs[:-1])[: len(postings)]]  # most runs are in one text alone
+    return shared
 
 
 def _differs(postings: Packed) -> Mask:

@@ -15,7 +15,7 @@ EXCERPT = 500
 
 Outcome = Literal["rejected", "not_selected"]
 
-_CAPTION_NAMES = (
+CAPTION_NAMES = (
     "caption", "captions", "text", "sentence", "sentences", "description", "raw_caption", "caption_text", "alt_text",
     "alt", "comment", "raw", "title", "seed",
 )  # fmt: skip
@@ -124,14 +124,14 @@ def choose(source: Source, names: Sequence[str]) -> Columns:
     Raises:
         SeedError: there is no such column, or it is there twice.
     """
-    caption = _named(source, "caption", source.caption, names) or _guessed(_CAPTION_NAMES, names)
+    caption = _named(source, "caption", source.caption, names) or guessed(CAPTION_NAMES, names)
     if caption is None:
         raise SeedError(
-            f"{source.path} has no column with a usual name of a caption; {_listed(names)}",
+            f"{source.path} has no column with a usual name of a caption; {listed(names)}",
             f'set caption = "COLUMN" for the source {source.name!r}; a CSV or TSV file names its columns in line 1.',
         )
-    image_id = _named(source, "image_id", source.image_id, names) or _guessed(_IMAGE_NAMES, names)
-    columns = Columns(caption, image_id, _guessed(("topic",), names))
+    image_id = _named(source, "image_id", source.image_id, names) or guessed(_IMAGE_NAMES, names)
+    columns = Columns(caption, image_id, guessed(("topic",), names))
     for column in filter(None, (columns.caption, columns.image_id, columns.topic)):
         if names.count(column) > 1:
             raise SeedError(f"{source.path} has two columns {column!r}.", "rename one of them.")
@@ -141,19 +141,21 @@ def choose(source: Source, names: Sequence[str]) -> Columns:
 def _named(source: Source, key: str, column: str | None, names: Sequence[str]) -> str | None:
     if column is not None and column not in names:
         raise SeedError(
-            f"{source.path} has no column {column!r}; {_listed(names)}",
+            f"{source.path} has no column {column!r}; {listed(names)}",
             f"set {key} of the source {source.name!r} to one of them.",
         )
     return column
 
 
-def _guessed(usual: Sequence[str], names: Sequence[str]) -> str | None:
+def guessed(usual: Sequence[str], names: Sequence[str]) -> str | None:
+    """The column with the first of the usual names, in any case; None if there is none."""
     found: dict[str, str] = {}
     for name in names:
         found.setdefault(name.strip().casefold().replace(" ", "_").replace("-", "_"), name)
     return next((found[name] for name in usual if name in found), None)
 
 
-def _listed(names: Sequence[Any]) -> str:
+def listed(names: Sequence[Any]) -> str:
+    """What columns there are, in words."""
     shown = ", ".join(repr(name)[:60] for name in names[:20]) or "none"
     return f"its columns are {shown}{', …' if len(names) > 20 else ''}."
