@@ -68,6 +68,10 @@ class EngineDownError(EngineError):
     retryable = True
 
 
+class BudgetError(UnicornError):
+    """What the settings allow to be spent is used up; a person raises it, no retry does."""
+
+
 class EncoderError(UnicornError):
     """An encoder that cannot be loaded, or whose weights are not the expected ones."""
 

@@ -13,6 +13,7 @@ from unicorn_assets.lake.catalog import Catalog
 from unicorn_assets.lake.files import explained, temporary, write_whole
 from unicorn_assets.lake.layout import Lake
 from unicorn_assets.lake.locks import locked
+from unicorn_assets.lake.withdrawals import FILE, Withdrawals
 from unicorn_assets.recipe import CHECKOUT, Recipe
 
 DEFAULT_RECIPE = "demo"
@@ -45,6 +46,11 @@ class Home:
     def catalog(self) -> Catalog:
         """The DuckDB catalog; its file may be deleted at any time."""
         return Catalog(self.path / "catalog.duckdb", self.lake, self.path / "pending", self.path / "locks" / "catalog")
+
+    @property
+    def withdrawals(self) -> Withdrawals:
+        """What was withdrawn and may not come back."""
+        return Withdrawals(self.path / FILE, self.path / "locks" / "withdrawn")
 
     @property
     def releases(self) -> Path:

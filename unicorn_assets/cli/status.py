@@ -9,11 +9,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from unicorn_assets.cli import alerts
+from unicorn_assets.cli import alerts, withdraw
 from unicorn_assets.cli.run import released
 from unicorn_assets.cli.shards import shard_table
+from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.stages import corpus
+from unicorn_assets.stages.budget import standing
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import Condition, State, states
 from unicorn_assets.stages.graph import below_the_shards
@@ -41,7 +43,14 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
-    sections = (_reasons(found), shard_table(found, every=every_shard), alerts.lines(home), [_latest(home, tools)])
+    told = [*_withdrawn(home), _latest(home, tools)]
+    sections = (
+        _reasons(found),
+        shard_table(found, every=every_shard),
+        _spent(tools),
+        alerts.lines(home),
+        told,
+    )
     for line in chain.from_iterable(sections):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -62,9 +71,22 @@ def _assets(found: list[State]) -> Table:
     return table
 
 
+def _withdrawn(home: Home) -> list[str]:
+    try:
+        return list(withdraw.summary(home))
+    except LakeError as error:  # what it keeps from being made stands above
+        return [str(error)]
+
+
 def _latest(home: Home, tools: Tools) -> str:
     latest = home.releases / tools.recipe.name / "latest"
     return f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}"
+
+
+def _spent(tools: Tools) -> list[str]:
+    """What was spent and the budget; nothing where neither is there."""
+    found = standing(tools.home, tools.settings)
+    return found.lines if found.spent.answers or found.limits else []
 
 
 def _plain(state: State) -> dict[str, object]:

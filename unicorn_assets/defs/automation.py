@@ -22,6 +22,7 @@ from unicorn_assets.lake.locks import held
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.settings import Schedule
 from unicorn_assets.stages import freshness
+from unicorn_assets.stages.budget import used_up
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.due import Backlog, Due, backlog
 from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
@@ -120,6 +121,10 @@ class Look:
         found = backlog(tools, states)
         with attempts.opened(self._home.state) as tried:
             self._note_failures(tried, job)
+            stopped = used_up(tools) if job != "release" and (found.sources or found.shards) else ""
+            if stopped:
+                yield dg.SkipReason(f"{stopped} Nothing is requested until it is raised.")
+                return
             if job == "shards":
                 staleness.report(self._instance, self._home, states)
                 yield from self._shards(tried, found, when)
@@ -132,7 +137,7 @@ class Look:
         chosen = dg.RunsFilter(job_name=f"make_{job}", statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
         for record in self._instance.get_run_records(chosen):
             run = record.dagster_run
-            if WANTED in run.tags and run.tags.get(tags.WILL_RETRY) != "true":
+            if WANTED in run.tags and run.tags.get(tags.WILL_RETRY) != "true" and tags.BUDGET not in run.tags:
                 partition = run.tags.get(requested.PARTITION, job)
                 tried.failed(run.run_id, partition, run.tags[WANTED], record.update_timestamp.timestamp())
 

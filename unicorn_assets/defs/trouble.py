@@ -16,6 +16,8 @@ from unicorn_assets.lake.sidecar import Severity
 from unicorn_assets.stages.graph import EVERY
 
 PARTITION = "dagster/partition"
+BUDGET_ERRORS = ("BudgetError",)
+"""What stops a step without being trouble: people hear of it once, as of the budget."""
 CHECK_ERRORS = ("DagsterAssetCheckFailedError", "CheckError")
 """Kinds of errors that stand for a failed check: Dagster's own, and that of a check that must hold before a stage."""
 
@@ -72,7 +74,7 @@ def _plain(value: dg.MetadataValue[Any]) -> Any:
 
 
 def run_failures(records: Sequence[Any], run: dg.DagsterRun) -> Iterator[Alert]:
-    """An alert for each step that failed otherwise than by a check; or one for a run that failed outside of its steps.
+    """An alert for each step that failed otherwise than by a check or the budget; or one for a run that failed outside.
 
     Args:
         records: the run's STEP_FAILURE and RUN_FAILURE events.
@@ -82,7 +84,7 @@ def run_failures(records: Sequence[Any], run: dg.DagsterRun) -> Iterator[Alert]:
     for record in steps:
         event = record.event_log_entry.dagster_event
         failure = event.step_failure_data
-        if not _by_check(failure.error):
+        if not caused_by(failure.error, CHECK_ERRORS + BUDGET_ERRORS):
             said = failure.user_failure_data.description if failure.user_failure_data is not None else None
             why = _first_line(said or _root(failure.error))
             yield _failure(record, run, event.step_key or "", f"Step {event.step_key} failed: {why}")
@@ -113,9 +115,10 @@ def _failure(record: Any, run: dg.DagsterRun, asset: str, what: str) -> Alert:
     )
 
 
-def _by_check(error: Any) -> bool:
+def caused_by(error: Any, names: Sequence[str]) -> bool:
+    """Whether an error as Dagster keeps it, or one that it came of, is of one of these classes."""
     while error is not None:
-        if error.cls_name in CHECK_ERRORS:
+        if error.cls_name in names:
             return True
         error = error.cause
     return False

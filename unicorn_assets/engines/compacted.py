@@ -180,10 +180,21 @@ class Compacted:
             if self._keys_checksum != str(checksum).encode():
                 raise pa.ArrowInvalid("its keys are damaged")
 
+    def samples(self) -> Iterator[tuple[str, str]]:
+        """The sample and the key of each row, in order."""
+        for group in range(len(self._starts) - 1):
+            found = self._read(group, ["id", "key"])
+            yield from zip(found["id"].to_pylist(), found["key"].to_pylist(), strict=True)
+
     def rows(self) -> Iterator[Row]:
         """All rows in order, one row group in memory."""
         for group in range(len(self._starts) - 1):
             yield from _decoded(self._read(group, SCHEMA.names))
+
+    def tokens(self) -> Iterator[Row]:
+        """The token counts of all rows, in order."""
+        for group in range(len(self._starts) - 1):
+            yield from self._read(group, ["prompt_tokens", "completion_tokens"]).to_pylist()
 
     def answer(self, number: int) -> Answer:
         """The answer in row `number`, counted from 0."""

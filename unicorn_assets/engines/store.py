@@ -6,8 +6,9 @@ PATH.parquet. Answers are found by `Request.key`, so nothing that decides an ans
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -99,6 +100,40 @@ class AnswerReader:
         if location < 0 and self._compacted is not None:
             return self._compacted.answer(-1 - location)
         return None
+
+    def count(self, samples: Collection[str]) -> int:
+        """How many of the answers are for one of these samples.
+
+        Raises:
+            LakeError: an answer can no longer be read.
+        """
+        found = sum(self._journal_row(location)["id"] in samples for _, location in self._index if location > 0)
+        for sample, key in self._compacted.samples() if self._compacted is not None else ():
+            # A kill during `compact` leaves an answer in both files; it was counted above.
+            found += sample in samples and self._index.get(int(key, 16)) < 0
+        return found
+
+    @property
+    def journal_end(self) -> int:
+        """Where the next answer will stand in the journal."""
+        return self._journal.end
+
+    def journalled(self, since: int) -> Iterator[Row]:
+        """The answers that stand in the journal from the offset `since` on, as they were stored, in no order.
+
+        Raises:
+            LakeError: one is there, but can no longer be read.
+        """
+        return (self._journal_row(location) for _, location in self._index if location > since)
+
+    def usage(self) -> tuple[int, int, int]:
+        """Number of answers that an engine with tokens gave, tokens read for them, and tokens written."""
+        found = [
+            (row["prompt_tokens"], row["completion_tokens"])
+            for row in chain(self.journalled(0), self._compacted.tokens() if self._compacted is not None else ())
+            if row["prompt_tokens"] or row["completion_tokens"]
+        ]
+        return len(found), sum(prompt for prompt, _ in found), sum(completion for _, completion in found)
 
     def _journal_row(self, location: int) -> Row:
         row: dict[str, Any] = json.loads(self._journal.read(location - 1).payload.decode("utf-8", "surrogatepass"))

@@ -21,6 +21,7 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
+from unicorn_assets.judging import Curation, DialogRules
 from unicorn_assets.lake.files import clear_leftovers, whole, write_whole
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
@@ -235,7 +236,9 @@ class World:
             seeds=recipes.Seeds(sources=(source,)),
             # A writer of its own, in the place of a served model: no word of its answers is unknown to the towers.
             engine=recipes.Engine(kind="openai", model="scene-writer", revision=VERSION),
-            curation=recipes.Curation(min_words=10, max_repetition=1.0, min_seed_words=0.4),
+            curation=Curation(min_words=10, max_repetition=1.0, min_seed_words=0.4),
+            # The writer asks for the number of shapes in more than one wording.
+            dialogs=recipes.Dialogs(rules=DialogRules(repeats=False)),
             encoder=recipes.Encoder(model="towers"),
             alignment=Alignment(method=METHOD, images=Images(path=str(self.reference()))),
         )

@@ -153,6 +153,26 @@ class Changes(Part):
     problem: str = ""
 
 
+class Withdrawn(Part):
+    """What was withdrawn and may not come back, as it stood when the release was made.
+
+    Args:
+        kind: `seed`, `source` or `licence`.
+        name: the seed's id, the source's name or the licence.
+        why: the reason, in the words of whoever did it.
+        when: UTC, in ISO 8601.
+        rows: rows of the recipe's sources that it keeps out.
+        fitted_on: how many of them the transfer was fitted on, before.
+    """
+
+    kind: str
+    name: str
+    why: str
+    when: str
+    rows: int
+    fitted_on: int
+
+
 class ShardCoverage(Part):
     """How many of the recipe's shards were complete and fresh, and which were not.
 
@@ -181,6 +201,7 @@ class Manifest(Part):
     recipe: dict[str, Any]
     stages: dict[str, StageFacts]
     files: dict[str, File]
+    withdrawn: tuple[Withdrawn, ...] = ()
     changes: Changes | None
     seal: str
 
@@ -229,11 +250,11 @@ class Manifest(Part):
 
     def content_version(self) -> str:
         """Hash of all that the release holds, 16 hexadecimal digits."""
-        return digest(self.model_dump(exclude={"version", "changes", "seal"}))[:16]
+        return digest(self.model_dump(exclude={"version", "changes", "seal"} | self._absent))[:16]
 
     def whole(self) -> str:
         """Hash of everything but the seal itself, 16 hexadecimal digits."""
-        return digest(self.model_dump(exclude={"seal"}))[:16]
+        return digest(self.model_dump(exclude={"seal"} | self._absent))[:16]
 
     def sealed(self) -> "Manifest":
         """The manifest with its version and its seal."""
@@ -242,7 +263,12 @@ class Manifest(Part):
 
     def dump(self) -> str:
         """The manifest as JSON text."""
-        return self.model_dump_json(indent=1) + "\n"
+        return self.model_dump_json(indent=1, exclude=self._absent) + "\n"
+
+    @property
+    def _absent(self) -> set[str]:
+        """What is not written where it says nothing, so that a release without it is as it was before there was it."""
+        return set() if self.withdrawn else {"withdrawn"}
 
 
 def libraries() -> dict[str, str]:

@@ -86,10 +86,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, with the figures behind it."""
+    """What a check found, with the figures behind it; its severity where the recipe settles that."""
 
     passed: bool
     figures: Mapping[str, Any] = field(default_factory=dict)
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import ShardWriter
 from unicorn_assets.lake.vectors import iter_vectors
-from unicorn_assets.stages import checks, transfer_checks
+from unicorn_assets.stages import checks, meters, transfer_checks
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.transfer.drift import drift
@@ -38,10 +38,13 @@ def _encode(work: Work, drafts: Drafts) -> Made:
     out = ShardWriter(drafts, TEXT_EMBEDDINGS.columns, work.fingerprint)
     vectors = out.open_vectors(encoder.dimension)
     rows_in, cut, tokens = work.inputs["curated_captions"].rows_out, 0, 0
+    metered = dict[str, float]()
     for window in windows(work.rows("curated_captions", ["id", "caption"])):
         texts = [row["caption"] for row in window]
         counts = encoder.token_counts(texts)
-        vectors.write([row["id"] for row in window], encoder.encode(texts))
+        encoded = encoder.encode(texts)
+        metered = metered or meters.vector_meters(encoded)
+        vectors.write([row["id"] for row in window], encoded)
         for row, count in zip(window, counts, strict=True):
             out.row(id=row["id"], tokens=count, cut=count > encoder.max_tokens)
             cut += count > encoder.max_tokens
@@ -51,6 +54,7 @@ def _encode(work: Work, drafts: Drafts) -> Made:
     metrics: dict[str, Any] = {"dimension": encoder.dimension, "token_limit": encoder.max_tokens, "rows_cut": cut}
     if rows_in:
         metrics["tokens_mean"] = round(tokens / rows_in, 1)
+    metrics[meters.DIVERSITY] = metered
     return Made(rows_in, out.rows_out, metrics=metrics)
 
 
@@ -61,7 +65,7 @@ TEXT_EMBEDDINGS = Stage(
     fields=encoder_fields,
     body=_encode,
     schema=pa.schema([pa.field("id", pa.string()), pa.field("tokens", pa.int32()), pa.field("cut", pa.bool_())]),
-    checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.NOTHING_CUT),
+    checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.NOTHING_CUT, *meters.CHECKS),
     lane="gpu",
 )
 

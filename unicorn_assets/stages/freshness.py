@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from unicorn_assets.errors import BenchmarkError, ImageError, SeedError
+from unicorn_assets.errors import BenchmarkError, ImageError, LakeError, SeedError
 from unicorn_assets.lake.fingerprint import fingerprint
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
@@ -56,10 +56,10 @@ def states(tools: Tools, graph: Mapping[str, Stage]) -> Iterator[State]:
 
 
 def decided(stage: Stage, tools: Tools) -> dict[str, Any]:
-    """What decides a stage's rows beside its inputs; where its seeds, images or benchmarks cannot be read, that."""
+    """What decides a stage's rows beside its inputs; where what decides cannot be read, such as its seeds, that."""
     try:
         return stage.fields(tools) | {"version": stage.version}
-    except (BenchmarkError, ImageError, SeedError) as error:
+    except (BenchmarkError, ImageError, LakeError, SeedError) as error:
         return {"unreadable": error.what}
 
 

@@ -11,13 +11,16 @@ from unicorn_assets.release import build as releases
 from unicorn_assets.release.build import Coverage
 from unicorn_assets.stages import checks, corpus, freshness
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
+from unicorn_assets.stages.corpus_meters import corpus_meters
 from unicorn_assets.stages.selection import SELECTION, below
 from unicorn_assets.stages.tools import Tools
 
 
 def _fields(tools: Tools) -> dict[str, Any]:
     covered, fresh = corpus.coverage(tools)
+    withdrawn = [one.model_dump() for one in tools.home.withdrawals.in_force()]
     return {
+        **({"withdrawn": digest(withdrawn)} if withdrawn else {}),
         "name": tools.recipe.name,
         "format": releases.FORMAT_VERSION,
         "least_coverage": tools.recipe.release.coverage,
@@ -59,6 +62,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             draft,
             progress=work.progress,
             before=releases.latest(draft.parent),
+            withdrawn=tools.home.withdrawals.in_force(),
         )
         folder = releases.publish(draft, tools.home.releases, work.recipe.name, built.version)
     finally:
@@ -73,6 +77,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             "fresh": covered.fresh,
             "expected": covered.expected,
             "changes": releases.counted_changes(folder),
+            **corpus_meters(work.lake, list(fresh)),
         },
     )
 

@@ -122,7 +122,7 @@ def _describe(finished: Finished, fields: dict[str, Any], run: Run) -> Sidecar:
                 name=spec.name,
                 passed=finding.passed,
                 blocking=spec.blocking,
-                severity=spec.severity,
+                severity=finding.severity or spec.severity,
                 description=spec.description,
                 figures=dict(finding.figures),
             )

@@ -11,6 +11,7 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets.alignment import Images
 from unicorn_assets.encoders.base import Encoder
 from unicorn_assets.encoders.images import ImageEncoder, SentenceImageEncoder
+from unicorn_assets.encoders.nli import NliJudge, chosen
 from unicorn_assets.engines.base import Engine
 from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.recipe import Recipe
@@ -83,9 +84,14 @@ class Tools:
             self._encoder = self.make_encoder(self.recipe.encoder)
         return self._encoder
 
+    @cached_property
+    def inference(self) -> NliJudge | None:
+        """The model of natural language inference that the recipe names; None where it names none."""
+        return chosen(self.recipe.dialogs.rules)
+
     def close(self) -> None:
-        """Frees engine and encoder."""
-        for opened in (self._engine, self._encoder):
+        """Frees engine, encoder and what else is loaded."""
+        for opened in (self._engine, self._encoder, self.__dict__.pop("inference", None)):
             if opened is not None:
                 opened.close()
         self._engine = self._encoder = None

@@ -209,3 +209,19 @@ def test_a_closed_store_takes_nothing_and_lets_others_in(path):
     assert not journal(path).exists()
     with AnswerStore(path, wait_seconds=0):
         pass
+
+
+def test_the_answers_of_some_samples_are_counted_once_each_in_both_files(path):
+    ids = [asked(number)[1].id for number in range(3)]
+    with AnswerStore(path) as store:
+        for number in range(3):
+            put(store, number, "before")
+        journalled = journal(path).read_bytes()
+        store.compact()
+        assert store.count({ids[0], ids[2], "nobody"}) == 2
+    journal(path).write_bytes(journalled)  # as a kill in the middle of `compact` leaves it
+    with AnswerReader(path) as reader:
+        assert reader.count(set(ids[:2])) == 2
+        assert reader.count(set()) == 0
+    with AnswerReader(path.with_name("shard-0001")) as reader:
+        assert reader.count(set(ids)) == 0

@@ -1,7 +1,7 @@
 """What reading a source gives, row by row: a caption, or a record of why there is none."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from unicorn_assets.errors import SeedError
@@ -14,6 +14,9 @@ EXCERPT = 500
 """Characters of a text that is set aside that are kept to show it."""
 
 Outcome = Literal["rejected", "not_selected"]
+
+WITHDRAWN = "withdrawn"
+"""Reason of a row that was withdrawn. Its text is not kept with it."""
 
 CAPTION_NAMES = (
     "caption", "captions", "text", "sentence", "sentences", "description", "raw_caption", "caption_text", "alt_text",
@@ -44,6 +47,19 @@ class SetAside:
     reason: str
     detail: str
     text: str
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """What may give no seed.
+
+    Args:
+        seeds: ids of seeds, whatever source, file or row gives them.
+        sources: names of sources, none of whose rows may, each with what withdrew it.
+    """
+
+    seeds: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
