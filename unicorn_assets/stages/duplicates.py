@@ -100,7 +100,7 @@ def _compare(work: Work, drafts: Drafts) -> Made:
     return Made(
         rows_in=texts,
         rows_out=losers,
-        not_selected={"no_better_twin": texts - losers},
+        not_selected={"no_better_twin": texts - losers} if texts > losers else {},
         metrics={"texts": metrics, "most_twins": examples},
     )
 

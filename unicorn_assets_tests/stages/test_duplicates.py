@@ -269,6 +269,7 @@ def test_shards_without_a_text_and_no_shards_at_all(corpus_at):
     one.present = []
     made = one.make()
     assert (made.reused, made.sidecar.rows_in, made.sidecar.rows_out) == (False, 0, 0)
+    assert made.sidecar.not_selected == {}
     assert decide(_work(one)).num_rows == 0
 
 
