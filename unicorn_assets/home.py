@@ -74,6 +74,10 @@ class Home:
         """The resolved recipe."""
         return self.path / "recipe.toml"
 
+    def signatures(self, kind: str, shard: str) -> Path:
+        """The signatures of a shard's texts of a kind; derived, and may be deleted at any time."""
+        return self.path / "signatures" / kind / f"{shard}.arrow"
+
     def answers(self, stage: str, shard: str) -> Path:
         """The store of a shard's answers, without its ending."""
         return self.path / "answers" / stage / shard

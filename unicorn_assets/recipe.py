@@ -16,6 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.decontamination import Benchmark, Decontamination
+from unicorn_assets.duplicates import Duplicates
 from unicorn_assets.errors import RecipeError
 from unicorn_assets.judging import Curation, DialogRules, Diversity
 from unicorn_assets.mix import Mix
@@ -172,6 +173,7 @@ class Recipe(Section):
     alignment: Alignment = Alignment()
     decontamination: Decontamination = Decontamination()
     mix: Mix = Mix()
+    duplicates: Duplicates = Duplicates()
     release: Release = Release()
 
 

@@ -23,7 +23,7 @@ SHARDED = (
     "instruction_dataset",
 )
 
-UNSHARDED = ("seed_sources", "image_reference", "contamination", "selection")
+UNSHARDED = ("seed_sources", "image_reference", "contamination", "near_duplicates", "selection")
 
 LINEAGE = """
 SELECT id, seeds.shard, seeds.source, seeds.licence, seeds.origin, seeds.file, seeds.row, seeds.topic, seeds.seed,
@@ -79,6 +79,7 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, home: Path, *, ane
     """
     queries = {stage: _sharded(lake.rows(stage, "shard-*")) for stage in SHARDED}
     queries |= {stage: _over(lake.rows(stage, ALL)) for stage in UNSHARDED}
+    queries["near_duplicate_pairs"] = _over(lake.pairs("near_duplicates", ALL))
     queries["seeds_set_aside"] = _over(lake.set_aside("seed_sources", ALL))
     queries["set_aside"] = _SET_ASIDE.format(files=_over(lake.set_aside("*", "*"), lake.root, filename=True))
     queries["answers"] = _ANSWERS.format(files=_over(home / "answers/*/*.parquet", home, filename=True))

@@ -4,12 +4,16 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages.base import Stage
 from unicorn_assets.stages.contamination import CONTAMINATION
 from unicorn_assets.stages.corpus import UPSTREAM, upstream
+from unicorn_assets.stages.duplicates import NEAR_DUPLICATES
 from unicorn_assets.stages.images import IMAGE_REFERENCE
 from unicorn_assets.stages.release import RELEASE
 from unicorn_assets.stages.selection import SELECTION, below
 
-GRAPH: dict[str, Stage] = {**UPSTREAM, SELECTION.name: SELECTION, RELEASE.name: RELEASE}
-"""The stages of every recipe."""
+GRAPH: dict[str, Stage] = {
+    **UPSTREAM,
+    **{stage.name: stage for stage in (NEAR_DUPLICATES, SELECTION, RELEASE)},
+}
+"""The stages of a recipe that leaves its choices as they are."""
 
 EVERY: dict[str, Stage] = {IMAGE_REFERENCE.name: IMAGE_REFERENCE, CONTAMINATION.name: CONTAMINATION, **GRAPH}
 """Those too that only some recipes have."""

@@ -20,7 +20,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.tables import SOURCES
-from unicorn_assets.stages import checks, contamination, corpus, emptied, mixing
+from unicorn_assets.stages import checks, contamination, corpus, duplicates, emptied, mixing
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.candidates import Corpus, read_corpus
 from unicorn_assets.stages.tools import Tools
@@ -39,7 +39,10 @@ class Rule:
     decide: Callable[[Work], pa.Table]
 
 
-RULES: tuple[Rule, ...] = (Rule(contamination.contamination, contamination.decide),)
+RULES: tuple[Rule, ...] = (
+    Rule(contamination.contamination, contamination.decide),
+    Rule(duplicates.near_duplicates, duplicates.decide),
+)
 """All rules; of two that keep a row out the first gives the reason. A rule's stage stands after those before it."""
 
 
@@ -51,7 +54,7 @@ def deciders(recipe: Recipe) -> Mapping[str, Stage]:
 
 def selection(recipe: Recipe) -> Stage:
     """The stage as the recipe wants it: below the stages that it goes by."""
-    return replace(SELECTION, inputs=(*SELECTION.inputs, *deciders(recipe)))
+    return replace(SELECTION, inputs=(*corpus.DATASETS, *deciders(recipe)))
 
 
 def below(recipe: Recipe) -> Mapping[str, Stage]:
@@ -135,7 +138,7 @@ def _topics_kept(finished: Finished) -> Finding:
 SELECTION = Stage(
     name="selection",
     version=1,
-    inputs=corpus.DATASETS,
+    inputs=(*corpus.DATASETS, duplicates.NEAR_DUPLICATES.name),
     fields=_fields,
     body=_select,
     schema=decisions.SCHEMA,
@@ -160,4 +163,4 @@ SELECTION = Stage(
     ),
     sharded=False,
 )
-"""As for a recipe without any rule; see `selection`."""
+"""As for a recipe that leaves its choices as they are; see `selection`."""

@@ -123,9 +123,10 @@ def four_shards(server, browser, one_shard):
 
 @pytest.fixture(scope="module")
 def released(server, browser, four_shards):
-    """The run that made the release, after the one that made the selection."""
+    """The run that made the release, after those that made the selection."""
     with quiet_page(browser) as page:
-        assert server.ended(clicks.materialize(page, server.base, "selection")) == "SUCCESS"
+        for name in ("near_duplicates", "selection"):
+            assert server.ended(clicks.materialize(page, server.base, name)) == "SUCCESS"
         run = clicks.materialize(page, server.base, "release")
         assert server.ended(run) == "SUCCESS"
         return run

@@ -44,6 +44,9 @@ def test_graph_is_the_designed_one(home, recipe):
         ("instruction_dialogs", "instruction_dataset"),
         ("curated_captions", "instruction_dataset"),
         ("synthetic_image_embeddings", "instruction_dataset"),
+        ("pretrain_dataset", "near_duplicates"),
+        ("instruction_dataset", "near_duplicates"),
+        ("near_duplicates", "selection"),
         ("pretrain_dataset", "selection"),
         ("instruction_dataset", "selection"),
         ("selection", "release"),
@@ -83,9 +86,10 @@ def test_benchmarks_put_contamination_between_the_datasets_and_the_selection(hom
     nodes = definitions.resolve_asset_graph()
     datasets = {dg.AssetKey("pretrain_dataset"), dg.AssetKey("instruction_dataset")}
     assert nodes.get(dg.AssetKey("contamination")).parent_keys == datasets
-    assert nodes.get(dg.AssetKey("selection")).parent_keys == {*datasets, dg.AssetKey("contamination")}
+    deciders = {dg.AssetKey("contamination"), dg.AssetKey("near_duplicates")}
+    assert nodes.get(dg.AssetKey("selection")).parent_keys == datasets | deciders
     job = definitions.resolve_job_def("make_release")
-    assert {node.name for node in job.nodes} == {"contamination", "selection", "release"}
+    assert {node.name for node in job.nodes} == {"contamination", "near_duplicates", "selection", "release"}
 
 
 def test_every_asset_says_what_it_is(tools):

@@ -152,7 +152,7 @@ def test_a_check_of_ours_that_must_hold_before_a_stage_is_one_alert(tools, dagst
     job = build(tools).resolve_implicit_global_asset_job_def()
     done = job.execute_in_process(
         run_config=QUIET,
-        asset_selection=[dg.AssetKey(name) for name in ("selection", "release")],
+        asset_selection=[dg.AssetKey(name) for name in ("near_duplicates", "selection", "release")],
         instance=dagster,
         raise_on_error=False,
     )

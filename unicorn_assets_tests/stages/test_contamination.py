@@ -114,7 +114,7 @@ def test_planted_texts_leave_the_release_with_their_evidence(home, recipe, tmp_p
         "contaminated": len(before["pretrain"] - released(home, "pretrain"))
     }
     assert manifest["changes"]["tables"]["pretrain"]["why"].keys() == {"selection: contaminated"}
-    assert list(manifest["stages"])[-2:] == ["contamination", "selection"]
+    assert list(manifest["stages"])[-3:] == ["contamination", "near_duplicates", "selection"]
     assert str(tmp_path) not in json.dumps(manifest)
     card = (home.releases / "demo" / "latest" / "README.md").read_text()
     assert "contaminated" in card

@@ -74,9 +74,10 @@ def test_the_release_is_due_once_every_shard_is_fresh_again(home, recipe):
                 make(GRAPH[name], tools, shard, graph=GRAPH, run_id="test")
     found = due(home, changed)
     assert not found.shards
-    assert found.release.why == "selection is stale: shards have been made anew"
-    with pytest.raises(LakeError, match="selection is stale: shards have been made anew"):
+    assert found.release.why == "near_duplicates is stale: shards have been made anew"
+    with pytest.raises(LakeError, match="near_duplicates is stale: shards have been made anew"):
         make(GRAPH["release"], tools, ALL, graph=GRAPH, run_id="test")
+    make(GRAPH["near_duplicates"], tools, ALL, graph=GRAPH, run_id="test")
     make(GRAPH["selection"], tools, ALL, graph=GRAPH, run_id="test")
     after = due(home, changed).release
     assert after.stage == "release"

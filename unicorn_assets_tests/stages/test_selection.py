@@ -133,7 +133,7 @@ def test_another_licence_makes_a_release_and_no_shard(home, recipe):
     home.adopt(changed, change=True)
     outcomes = materialize(home, changed)
     made = {stage for (stage, _), outcome in outcomes.items() if not outcome.reused}
-    assert made == {"seed_sources", "caption_seeds", "selection", "release"}
+    assert made == {"seed_sources", "caption_seeds", "near_duplicates", "selection", "release"}
     assert "LicenseRef-mine" in {one["licence"] for one in manifest(home)["licences"]}
 
 
