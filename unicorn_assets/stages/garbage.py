@@ -31,7 +31,7 @@ OLD_LOG = 7 * 24 * HOUR
 """A log of a process that has ended is kept so long."""
 
 KNOWN = {
-    *("lake", "answers", "releases", "locks", "pending", "lanes", "engines", "dagster", "proof", "seeds", FOLDER),
+    *("lake", "answers", "releases", "locks", "pending", "lanes", "engines", "dagster", "proof", "seeds", FOLDER, "signatures"),
     *("recipe.toml", "settings.toml", "withdrawn.jsonl", "state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
     *("catalog.duckdb", "catalog.duckdb.wal"),
 }
