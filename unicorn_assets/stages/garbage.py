@@ -31,9 +31,9 @@ OLD_LOG = 7 * 24 * HOUR
 """A log of a process that has ended is kept so long."""
 
 KNOWN = {
-    *("lake", "answers", "releases", "locks", "pending", "lanes", "engines", "dagster", "proof", "seeds", FOLDER, "signatures"),
+    *("lake", "answers", "releases", "locks", "pending", "lanes", "engines", "dagster", "proof", "seeds", FOLDER),
     *("recipe.toml", "settings.toml", "withdrawn.jsonl", "state.sqlite", "state.sqlite-wal", "state.sqlite-shm"),
-    *("catalog.duckdb", "catalog.duckdb.wal"),
+    *("catalog.duckdb", "catalog.duckdb.wal", "signatures"),
 }
 """What a HOME holds; `seeds` that of a checkout."""
 
