@@ -15,6 +15,9 @@ LAKE_VERSION = 1
 ALL = "all"
 """The shard name of stages that have no shards."""
 
+BESIDE = ("set_aside", "pairs")
+"""Folders in that of a stage, for files of the same names as those of its rows, which stand alone that way."""
+
 
 @dataclass(frozen=True)
 class Lake:

@@ -15,7 +15,7 @@ from unicorn_assets.engines.moving import SHARD_FILE
 from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.lake.files import TEMPORARY
-from unicorn_assets.lake.layout import ALL, Lake
+from unicorn_assets.lake.layout import ALL, BESIDE, Lake
 from unicorn_assets.lake.leftovers import Area, Leftover, entries
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.lake.switch import FOLDER
@@ -142,8 +142,9 @@ def _by_shard(folder: Path) -> tuple[set[str], list[Path]]:
 
 
 def _contents(folder: Path) -> list[Path]:
-    aside = folder / "set_aside"
-    return [path for path in entries(folder) if path != aside or path.is_symlink()] + entries(aside)
+    beside = [folder / name for name in BESIDE]
+    own = [path for path in entries(folder) if path not in beside or path.is_symlink()]
+    return [*own, *(path for one in beside for path in entries(one))]
 
 
 def _names_itself(lake: Lake, stage: str, shard: str) -> bool:

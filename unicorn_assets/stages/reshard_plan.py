@@ -13,7 +13,7 @@ from unicorn_assets.engines.store import size
 from unicorn_assets.errors import LakeError, UnicornError
 from unicorn_assets.identity import shard_name
 from unicorn_assets.lake.files import TEMPORARY
-from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.layout import ALL, BESIDE
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages.base import Stage
 from unicorn_assets.stages.corpus import upstream
@@ -183,9 +183,10 @@ def _refuse_strangers(tools: Tools, stages: list[str], answers: tuple[str, ...])
 
 def _strangers(folders: list[Path]) -> Iterator[Path]:
     for folder in folders:
-        for path in (*folder.glob("*"), *folder.glob("set_aside/*")):
+        beside = [folder / name for name in BESIDE]
+        for path in (*folder.glob("*"), *(path for one in beside for path in one.glob("*"))):
             ours = _LAKE_FILE.fullmatch(path.name) and path.is_file() and not path.is_symlink()
-            if not ours and not path.name.endswith(TEMPORARY) and path != folder / "set_aside":
+            if not ours and not path.name.endswith(TEMPORARY) and path not in beside:
                 yield path
 
 
