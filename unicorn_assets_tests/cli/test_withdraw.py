@@ -122,6 +122,7 @@ def test_every_descendant_is_named_at_every_stage(do, made):
     assert found["partitions"] == {
         "seed_sources": [],
         **{name: [shard] for name, stage in UPSTREAM.items() if stage.sharded},
+        "near_duplicates": [],
         "selection": [],
         "release": [],
     }
@@ -372,9 +373,12 @@ def test_killed_between_record_and_making_it_goes_on_where_it_was(made, mine, do
     again = do(seed=KITE, apply=True)
     assert again["new"] is False
     assert sample_id(KITE) not in ids_anywhere(made)
-    assert do(seed=KITE, apply=True)["partitions"].keys() == {"seed_sources", "selection", "release"}, (
-        "and once more changes nothing"
-    )
+    assert do(seed=KITE, apply=True)["partitions"].keys() == {
+        "seed_sources",
+        "near_duplicates",
+        "selection",
+        "release",
+    }, "and once more changes nothing"
     capsys.readouterr()
     command.withdraw(made, {"seed": KITE}, WHY)
     assert "The seeds and all shards stand as the withdrawals want them" in capsys.readouterr().out
@@ -396,8 +400,8 @@ def test_a_person_reads_what_goes_and_what_follows(made, capsys):
         f"{home_of(sample_id(KITE))} 1",
         "Stored answers: 1 of expanded_captions, 1 of instruction_dialogs. They stay",
         "carries it (1 of pretrain, 1 of instruction).",
-        f"To be made anew: seed_sources; caption_seeds to instruction_dataset [{home_of(sample_id(KITE))}]; selection; "
-        "release.",
+        f"To be made anew: seed_sources; caption_seeds to instruction_dataset [{home_of(sample_id(KITE))}]; "
+        "near_duplicates; selection; release.",
     ):
         assert part in text, part
     assert KITE not in text, "what is withdrawn is not told on"
