@@ -103,7 +103,11 @@ def test_the_web_ui_shows_the_new_shards_and_the_next_run_makes_the_release_alon
     assert home.switch.untold() is None
     assert not home.switch.folder.exists()
     outcomes = materialize(home, of(recipe, 2))
-    assert {stage for (stage, _), outcome in outcomes.items() if not outcome.reused} == {"selection", "release"}
+    assert {stage for (stage, _), outcome in outcomes.items() if not outcome.reused} == {
+        "near_duplicates",
+        "selection",
+        "release",
+    }
 
 
 def test_a_telling_cut_short_is_ended_by_the_next_reshard(home, recipe, monkeypatch, capsys):

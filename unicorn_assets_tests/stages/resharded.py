@@ -48,8 +48,12 @@ def move(home: Home, shards: int) -> None:
 
 
 def stored(home: Home) -> dict[str, bytes]:
-    """The lake but for its sidecars, and all answers."""
-    files = [path for path in home.lake.root.rglob("*") if path.is_file() and path.suffix != ".json"]
+    """The lake but for its sidecars and for the near-duplicates, which the next run looks for anew, and all answers."""
+    files = [
+        path
+        for path in home.lake.root.rglob("*")
+        if path.is_file() and path.suffix != ".json" and "near_duplicates" not in path.parts
+    ]
     files += [path for path in (home.path / "answers").rglob("*") if path.suffix in (".parquet", ".journal")]
     return {str(path.relative_to(home.path)): path.read_bytes() for path in files}
 

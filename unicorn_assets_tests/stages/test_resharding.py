@@ -81,7 +81,11 @@ def test_the_bytes_are_those_of_a_lake_that_had_the_shards_from_the_start(made, 
                 k: v for k, v in other.metrics.items() if k not in own
             }
     outcomes = materialize(home, small(shards))
-    assert {stage for (stage, _), outcome in outcomes.items() if not outcome.reused} == {"selection", "release"}
+    assert {stage for (stage, _), outcome in outcomes.items() if not outcome.reused} == {
+        "near_duplicates",
+        "selection",
+        "release",
+    }
     assert not (home.path / "reshard" / "old").exists()
 
 
