@@ -5,10 +5,13 @@ import sys
 
 BENCHMARKS = (
     "rules_engine",
+    "curation",
     "answer_store",
+    "selection",
     "transfer",
     "encoding",
     "torch_dataset",
+    "lineage",
     "pipeline",
     "backfill",
     "web_ui",

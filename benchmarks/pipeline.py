@@ -38,7 +38,7 @@ def quietly(home: Home, recipe: Recipe, order: Sequence[str] | None = None) -> f
     tools = Tools(home, recipe, make_encoder=lambda chosen: HashEncoder())
     started = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        if run(home, recipe, tools=tools, order=order) != 0:
+        if run(home, recipe, tools=tools, shards=order) != 0:
             raise SystemExit("the run failed")
     return time.perf_counter() - started
 

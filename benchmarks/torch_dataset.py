@@ -77,6 +77,8 @@ def write(folder: Path, rows: int) -> None:
         tables=tables | {"instruction": Table(rows=0, shards=dict.fromkeys(shards, 0))},
         figures={},
         coverage=ShardCoverage(released=SHARDS, expected=SHARDS, missing=[]),
+        selection={},
+        mix={},
         made_by=MadeBy(engine={}, encoder={"dimension": DIMENSION}, transfer={}),
         licences=[],
         libraries={},

@@ -103,10 +103,12 @@ def measured(work: Callable[[], None]) -> tuple[float, float, float]:
     watcher = threading.Thread(target=watch)
     watcher.start()
     start, used = time.perf_counter(), time.process_time()
-    work()
-    seconds, used = time.perf_counter() - start, time.process_time() - used
-    over.set()
-    watcher.join()
+    try:
+        work()
+    finally:
+        seconds, used = time.perf_counter() - start, time.process_time() - used
+        over.set()
+        watcher.join()
     return seconds, used, max(most) * 1024 / 1e6
 
 

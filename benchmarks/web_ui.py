@@ -32,7 +32,7 @@ from unicorn_assets_tests.browser.chromium import EXECUTABLE, MISSING, chromium
 
 RUNS = 5
 GOAL_SECONDS = 3.0
-GROUPS = ("seeds", "captions", "dialogs", "embeddings", "datasets")
+GROUPS = ("seeds", "captions", "dialogs", "embeddings", "datasets", "selection")
 NODE = '[class*="AssetNode_assetName"]'
 
 

@@ -19,6 +19,9 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS attempts_partition ON attempts (partition, wanted)",
 )
 
+_FORGOTTEN = ""
+"""What a run was to make that counts no more: nothing that anybody asks for."""
+
 
 class Attempts:
     """The failed attempts of a HOME. A partition is a shard, or a name of the caller's for what has no shards."""
@@ -56,13 +59,19 @@ class Attempts:
         return (float(found["failed_at"]), str(found["run_id"])) if found is not None else (0.0, "")
 
     def forget(self, partition: str) -> None:
-        """Begins a new count, once the partition has been made."""
+        """Begins a new count, once the partition has been made. Its runs stay on record, so that none counts again."""
         with state.transaction(self._connection):
-            self._connection.execute("DELETE FROM attempts WHERE partition = ?", (partition,))
+            self._connection.execute("UPDATE attempts SET wanted = ? WHERE partition = ?", (_FORGOTTEN, partition))
+
+    def clear(self, before: float) -> None:
+        """Drops what was forgotten and failed before that time, in seconds since 1970: nobody notes it any more."""
+        with state.transaction(self._connection):
+            self._connection.execute("DELETE FROM attempts WHERE wanted = ? AND failed_at < ?", (_FORGOTTEN, before))
 
     def partitions(self) -> set[str]:
-        """Those with a failed attempt."""
-        return {row["partition"] for row in self._connection.execute("SELECT DISTINCT partition FROM attempts")}
+        """Those with a failed attempt that counts."""
+        found = self._connection.execute("SELECT DISTINCT partition FROM attempts WHERE wanted != ?", (_FORGOTTEN,))
+        return {row["partition"] for row in found}
 
 
 @contextmanager

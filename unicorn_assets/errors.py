@@ -41,6 +41,10 @@ class SeedError(UnicornError):
     """A seed file that cannot be read as a whole. Rows that are wrong are rejected instead."""
 
 
+class BenchmarkError(UnicornError):
+    """A benchmark's file that samples cannot be compared with."""
+
+
 class CheckError(UnicornError):
     """A check that must hold before a stage begins does not; carries the figures behind it."""
 
@@ -62,6 +66,10 @@ class EngineDownError(EngineError):
     """A server that cannot answer for now: it is down or too busy. Later it may answer again."""
 
     retryable = True
+
+
+class BudgetError(UnicornError):
+    """What the settings allow to be spent is used up; a person raises it, no retry does."""
 
 
 class EncoderError(UnicornError):

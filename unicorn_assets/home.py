@@ -1,18 +1,21 @@
 """HOME: the one folder that a deployment lives in, the recipe it holds, and who may work in it."""
 
 import os
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from unicorn_assets import recipe as recipes
 from unicorn_assets import state
 from unicorn_assets.encoders import precision
-from unicorn_assets.errors import LakeError, RecipeError
+from unicorn_assets.errors import BusyError, LakeError, RecipeError
 from unicorn_assets.lake.catalog import Catalog
 from unicorn_assets.lake.files import explained, temporary, write_whole
 from unicorn_assets.lake.layout import Lake
-from unicorn_assets.lake.locks import locked
+from unicorn_assets.lake.locks import locked, shared
+from unicorn_assets.lake.switch import Switch
+from unicorn_assets.lake.withdrawals import FILE, Withdrawals
 from unicorn_assets.recipe import CHECKOUT, Recipe
 
 DEFAULT_RECIPE = "demo"
@@ -47,6 +50,11 @@ class Home:
         return Catalog(self.path / "catalog.duckdb", self.lake, self.path / "pending", self.path / "locks" / "catalog")
 
     @property
+    def withdrawals(self) -> Withdrawals:
+        """What was withdrawn and may not come back."""
+        return Withdrawals(self.path / FILE, self.path / "locks" / "withdrawn")
+
+    @property
     def releases(self) -> Path:
         """The releases, by recipe and version."""
         return self.path / "releases"
@@ -65,6 +73,10 @@ class Home:
     def recipe_file(self) -> Path:
         """The resolved recipe."""
         return self.path / "recipe.toml"
+
+    def signatures(self, kind: str, shard: str) -> Path:
+        """The signatures of a shard's texts of a kind; derived, and may be deleted at any time."""
+        return self.path / "signatures" / kind / f"{shard}.arrow"
 
     def answers(self, stage: str, shard: str) -> Path:
         """The store of a shard's answers, without its ending."""
@@ -89,8 +101,50 @@ class Home:
         path = self.path / "locks" / f"{stage}.{shard}"
         return locked(path, what=f"{stage} [{shard}]", wait_seconds=wait_seconds)
 
+    def at_work(self) -> AbstractContextManager[None]:
+        """What a step holds for as long as it works, together with all others, against those who want HOME alone.
+
+        Raises:
+            BusyError: somebody has HOME alone.
+        """
+        return shared(self._work_lock, what=f"the whole of HOME {self.path}")
+
+    @property
+    def _work_lock(self) -> Path:
+        return self.path / "locks" / "work"
+
+    @contextmanager
+    def alone(self, why: str) -> Iterator[None]:
+        """Keeps everybody else who changes things off HOME, for work on the whole of it.
+
+        Args:
+            why: what wants it, for the error: `reshard`.
+
+        Raises:
+            BusyError: a command, the web UI or a step is at work; names it and the cure.
+        """
+        locks = self.path / "locks"
+        holders = (
+            (locks / "run", "`unicorn run` is at work on it", "wait until it has ended"),
+            (locks / "dev", "`unicorn dev` serves it", "stop `unicorn dev`, and start it again afterwards"),
+            (locks / "prune", "`unicorn prune` is at work on it", "wait until it has ended"),
+            (self._work_lock, "a step is at work on it", "wait until no run is at work"),
+        )
+        with ExitStack() as stack:
+            for path, who, cure in holders:
+                try:
+                    stack.enter_context(locked(path, what=who, wait_seconds=0))
+                except BusyError:
+                    raise BusyError(f"{why} wants HOME {self.path} alone, but {who}.", f"{cure}, then again.") from None
+            yield
+
+    @property
+    def switch(self) -> Switch:
+        """Where another number of shards is made ready to take the place of this one."""
+        return Switch(self.path)
+
     def prepare(self) -> None:
-        """Makes HOME if there is none, and finds out now whether it can be written.
+        """Makes HOME if there is none, finds out now whether it can be written, and ends a reshard cut short.
 
         Raises:
             LakeError: it cannot be written, or its lake has another version.
@@ -102,14 +156,17 @@ class Home:
             self.path.mkdir(parents=True, exist_ok=True)
             probe.touch()
             probe.unlink(missing_ok=True)  # another thread of this process may have been quicker
+        self.switch.recover()
         self.lake.open()
 
     def recipe(self) -> Recipe | None:
-        """The recipe that stands in HOME, None if there is none yet.
+        """The recipe that stands in HOME, None if there is none yet. Ends a reshard that a kill cut short.
 
         Raises:
             RecipeError: it is not valid.
+            LakeError: a reshard cut short cannot be ended.
         """
+        self.switch.recover()
         if not self.recipe_file.is_file():
             return None
         return recipes.load(str(self.recipe_file))
@@ -148,7 +205,8 @@ class Home:
         if shards != recipe.shards:
             raise RecipeError(
                 f"HOME {self.path} has {shards} shards; this recipe has {recipe.shards}.",
-                f"keep --shards {shards}, or use another --home.",
+                f"keep --shards {shards}, use another --home, or move what stands with `unicorn reshard "
+                f"{recipe.shards}`.",
             )
         if old is not None and not change and self.settled(old) != recipe:
             lines = "\n".join(f"  {line}" for line in recipes.differences(old, recipe))

@@ -15,7 +15,11 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unicorn_assets.alignment import Alignment, Images
+from unicorn_assets.decontamination import Benchmark, Decontamination
+from unicorn_assets.duplicates import Duplicates
 from unicorn_assets.errors import RecipeError
+from unicorn_assets.judging import Curation, DialogRules, Diversity
+from unicorn_assets.mix import Mix
 from unicorn_assets.section import Count, Section, explain, flatten, named
 
 SHIPPED = Path(__file__).parent / "recipes"
@@ -97,15 +101,6 @@ class Sampling(Section):
     max_tokens: Count = 512
 
 
-class Curation(Section):
-    """What an expanded caption must satisfy to be kept (figures of length from the paper's own captions)."""
-
-    min_words: Count = 40
-    max_words: Count = 483
-    max_repetition: float = Field(default=0.2, ge=0, le=1, description="Most share of repeated word trigrams.")
-    min_seed_words: float = Field(default=0.8, ge=0, le=1, description="Least share of the seed's content words kept.")
-
-
 class Dialogs(Section):
     """How many captions become dialogs, and of which task: by default the paper's proportions."""
 
@@ -114,6 +109,7 @@ class Dialogs(Section):
     question_answering: float = Field(default=199, ge=0)
     complex_reasoning: float = Field(default=100, ge=0)
     sampling: Sampling = Sampling(max_tokens=1536)
+    rules: DialogRules = DialogRules()
 
     @model_validator(mode="after")
     def _some_task_has_weight(self) -> Self:
@@ -172,8 +168,12 @@ class Recipe(Section):
     expansion: Sampling = Sampling()
     curation: Curation = Curation()
     dialogs: Dialogs = Dialogs()
+    diversity: Diversity = Diversity()
     encoder: Encoder = Encoder()
     alignment: Alignment = Alignment()
+    decontamination: Decontamination = Decontamination()
+    mix: Mix = Mix()
+    duplicates: Duplicates = Duplicates()
     release: Release = Release()
 
 
@@ -209,14 +209,20 @@ def parse(text: str, *, where: str, base: Path) -> Recipe:
         raise RecipeError(f"{where} is not valid TOML: {error}.", "correct the line that it names.") from None
     recipe = _validated(table, f"{where} is not a valid recipe.")
     sources = tuple(_at(source, base) for source in recipe.seeds.sources)
-    found = recipe.model_copy(update={"seeds": recipe.seeds.model_copy(update={"sources": sources})})
+    benchmarks = tuple(_at(benchmark, base) for benchmark in recipe.decontamination.benchmarks)
+    found = recipe.model_copy(
+        update={
+            "seeds": recipe.seeds.model_copy(update={"sources": sources}),
+            "decontamination": recipe.decontamination.model_copy(update={"benchmarks": benchmarks}),
+        }
+    )
     if recipe.alignment.images is None:
         return found
     images = _at(recipe.alignment.images, base)
     return found.model_copy(update={"alignment": recipe.alignment.model_copy(update={"images": images})})
 
 
-Placed = TypeVar("Placed", Source, Images)
+Placed = TypeVar("Placed", Source, Images, Benchmark)
 
 
 def _at(section: Placed, base: Path) -> Placed:

@@ -89,6 +89,16 @@ class Prices(Section):
     device_hour: float = Field(default=0.0, ge=0, description="An hour of one device of the gpu lane.")
 
 
+class Budget(Section):
+    """What may be spent in all over the life of this HOME; what is not given has no limit."""
+
+    tokens: int | None = Field(default=None, ge=0, description="Tokens read and written, together.")
+    money: float | None = Field(default=None, ge=0, description="Money, in the currency of the prices.")
+    hours: float | None = Field(
+        default=None, ge=0, description="Hours that steps spend asking, times the devices of a server of ours."
+    )
+
+
 class Route(Section):
     """A way that alerts go. What opens its endpoint stands in environment variables, named here."""
 
@@ -153,7 +163,15 @@ class Settings(Section):
     lanes: Lanes = Lanes()
     schedule: Schedule = Schedule()
     prices: Prices = Prices()
+    budget: Budget = Budget()
     alerts: Alerts = Alerts()
+
+    @model_validator(mode="after")
+    def _money_can_be_counted(self) -> Self:
+        priced = {"prompt_million", "completion_million", "device_hour"} & self.prices.model_fields_set
+        if self.budget.money is not None and not priced:
+            raise ValueError("budget.money is set and no price is, so nothing would count; set one under [prices]")
+        return self
 
 
 def load(home: Path) -> Settings:

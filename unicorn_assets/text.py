@@ -19,6 +19,11 @@ FUNCTION_WORDS = frozenset(
 )
 
 
+def word_set(text: str) -> frozenset[str]:
+    """The words of a list that is written as a text with spaces between them."""
+    return frozenset(text.split())
+
+
 def words(text: str) -> list[str]:
     """Lower-cased words in order; hyphens and apostrophes inside a word belong to it."""
     return WORD.findall(text.lower())

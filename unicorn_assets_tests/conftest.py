@@ -10,8 +10,7 @@ from unicorn_assets.cli import run as command
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.graph import graph
-from unicorn_assets.stages.release import RELEASE
+from unicorn_assets.stages.graph import below_the_shards, graph
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.doubles import HashEncoder
@@ -49,18 +48,19 @@ def run(home, recipe, **options):
     return command.run(home, recipe, tools=Tools(home, recipe, make_encoder=lambda chosen: HashEncoder()), **options)
 
 
-def materialize(home, recipe, order=None):
+def materialize(home, recipe, order=None, encoder=HashEncoder):
     """The whole graph without Dagster, which costs most of a run's time; returns the outcomes by stage and shard."""
-    tools = Tools(home, recipe, make_encoder=lambda chosen: HashEncoder())
+    tools = Tools(home, recipe, make_encoder=lambda _: encoder())
     home.prepare()
     home.adopt(recipe)
     outcomes = {}
     stages = graph(recipe)
     sharded = [stage for stage in stages.values() if stage.sharded]
-    above = [stage for stage in stages.values() if not stage.sharded and stage is not RELEASE]
+    below = below_the_shards(recipe)
+    above = [stage for stage in stages.values() if not stage.sharded and stage.name not in below]
     steps = [(stage, ALL) for stage in above]
     steps += [(stage, shard) for shard in order or shard_names(recipe.shards) for stage in sharded]
-    for stage, shard in [*steps, (RELEASE, ALL)]:
+    for stage, shard in [*steps, *((stage, ALL) for stage in below.values())]:
         outcomes[stage.name, shard] = make(stage, tools, shard, graph=stages, run_id="test")
     return outcomes
 

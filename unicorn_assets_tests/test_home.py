@@ -159,7 +159,7 @@ def test_another_number_of_shards_is_refused_once_there_are_shards(home, change)
     make(home.lake, "caption_seeds", "shard-0000", ids(1))
     with pytest.raises(RecipeError, match="has 4 shards; this recipe has 8") as caught:
         home.adopt(recipe(shards=8), change=change)
-    assert caught.value.cure == "keep --shards 4, or use another --home."
+    assert caught.value.cure == "keep --shards 4, use another --home, or move what stands with `unicorn reshard 8`."
     assert home.recipe().shards == 4
 
 

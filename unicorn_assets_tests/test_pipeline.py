@@ -13,9 +13,9 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_name, shard_names, shard_number
 from unicorn_assets.lake.shards import read_rows
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.graph import GRAPH
-from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import data_files, materialize, run
 from unicorn_assets_tests.doubles import HashEncoder
@@ -50,7 +50,7 @@ def test_run_ends_in_a_release_with_every_row_accounted_for(home, recipe, capsys
 
 def test_dagster_and_the_plain_runner_make_the_same_bytes_in_any_order(tmp_path, home, recipe):
     other = Home(tmp_path / "other place")
-    assert run(home, recipe, order=list(reversed(shard_names(recipe.shards)))) == 0
+    assert run(home, recipe, shards=list(reversed(shard_names(recipe.shards)))) == 0
     materialize(other, recipe)
     assert data_files(home) == data_files(other)
 

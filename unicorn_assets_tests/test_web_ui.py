@@ -35,7 +35,7 @@ def test_web_ui_from_graph_to_a_materialized_shard_and_over_a_restart(home, reci
         assert ui.port in set().union(*listening.values())
         assert listening.keys() <= LOOPBACK
         nodes = {node["assetKey"]["path"][0]: node for node in ui.ask(GRAPH_QUERY)["assetNodes"]}
-        assert len(nodes) == 13
+        assert len(nodes) == 15
         assert all(node["groupName"] and node["description"] and node["kinds"] for node in nodes.values())
         first = ui.materialize(["seed_sources", "modality_alignment"])
         assert ui.wait_run(first) == "SUCCESS"
@@ -43,7 +43,7 @@ def test_web_ui_from_graph_to_a_materialized_shard_and_over_a_restart(home, reci
         second = ui.materialize(sharded, "shard-0001")
         assert ui.wait_run(second) == "SUCCESS"
         assert home.lake.need("instruction_dataset", "shard-0001").run.run_id == second
-        refused = ui.materialize(["release"])
+        refused = ui.materialize(["near_duplicates", "selection", "release"])
         assert ui.wait_run(refused) == "FAILURE"
         checks = {
             (node["assetKey"]["path"][0], check["name"]): check["executionForLatestMaterialization"]

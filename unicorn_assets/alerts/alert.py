@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from unicorn_assets.lake.sidecar import Severity
 
-Kind = Literal["check_failed", "run_failed", "gave_up", "resolved"]
+Kind = Literal["check_failed", "run_failed", "gave_up", "budget_reached", "resolved"]
 
 MOST_FIGURES = 20
 LONGEST_FIGURE = 300

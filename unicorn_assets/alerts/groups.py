@@ -74,8 +74,9 @@ def freeze(connection: sqlite3.Connection, route: str, now: float) -> int:
         if connection.execute(_DOWN, (route, now)).fetchone() is not None:
             return 0
         made = 0
+        frozen: set[str] = set()
         for severity in ("ERROR", "WARN"):
-            for members in _packed(connection.execute(_WAITING, (route, severity)).fetchall()):
+            for members in _packed(connection.execute(_WAITING, (route, severity)).fetchall(), frozen):
                 _make(connection, route, severity, members, now)
                 made += 1
         return made
@@ -87,7 +88,8 @@ _DOWN = """
     WHERE route = ? AND state = 'open' AND down = 1 AND attempts < 3 AND next_try > ? LIMIT 1
 """
 _WAITING = """
-    SELECT alert, length(CAST(body AS BLOB)) AS size FROM alert_deliveries AS new JOIN alerts ON number = alert
+    SELECT alert, new.subject, length(CAST(body AS BLOB)) AS size
+    FROM alert_deliveries AS new JOIN alerts ON number = alert
     WHERE route = ? AND new.severity = ? AND group_key IS NULL AND NOT EXISTS (
         SELECT 1 FROM alert_deliveries AS old JOIN alert_groups ON alert_groups.key = old.group_key
         WHERE old.route = new.route AND old.subject = new.subject AND alert_groups.state = 'open'
@@ -96,17 +98,24 @@ _WAITING = """
 """
 
 
-def _packed(waiting: Iterable[sqlite3.Row]) -> Iterator[list[int]]:
-    members: list[int] = []
+def _packed(waiting: Iterable[sqlite3.Row], frozen: set[str]) -> Iterator[list[int]]:
+    """Members of groups that are small enough. A subject stands in one group alone: `frozen` are those that do already.
+
+    What is left out waits for the next time, since a group may arrive before the one that was made before it.
+    """
+    members: dict[int, str] = {}
     size = 0
     for row in waiting:
         if members and (len(members) == MOST_MEMBERS or size + row["size"] > MOST_BYTES):
-            yield members
-            members, size = [], 0
-        members.append(row["alert"])
-        size += row["size"]
+            yield list(members)
+            frozen.update(members.values())
+            members, size = {}, 0
+        if row["subject"] not in frozen:
+            members[row["alert"]] = row["subject"]
+            size += row["size"]
     if members:
-        yield members
+        yield list(members)
+    frozen.update(members.values())
 
 
 def _make(connection: sqlite3.Connection, route: str, severity: str, members: list[int], now: float) -> None:

@@ -20,6 +20,7 @@ _COUNTED: dict[Kind, tuple[str, str]] = {
     "check_failed": ("check failed", "checks failed"),
     "run_failed": ("run failed", "runs failed"),
     "gave_up": ("shard given up", "shards given up"),
+    "budget_reached": ("budget reached", "budgets reached"),
     "resolved": ("check resolved", "checks resolved"),
 }
 

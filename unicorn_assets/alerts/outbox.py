@@ -27,18 +27,18 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def record(path: Path, alert: Alert) -> bool:
-    """Records an alert for the next look of the sensor, which sends it. Safe to repeat: an id is taken once.
+def record(path: Path, *alerts: Alert) -> int:
+    """Records alerts for the next look of the sensor, which sends them. Safe to repeat: an id is taken once.
 
     Args:
         path: HOME/state.sqlite.
-        alert: what people should hear of.
+        alerts: what people should hear of; all of them at once, since each call waits for the disk.
 
     Returns:
-        Whether it is new.
+        How many are new.
     """
     with opened(path) as connection, state.transaction(connection):
-        return add(connection, [alert]) == 1
+        return add(connection, alerts)
 
 
 def add(connection: sqlite3.Connection, alerts: Iterable[Alert]) -> int:

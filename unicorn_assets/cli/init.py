@@ -57,7 +57,9 @@ def commented(name: str, seeds: Sequence[Path]) -> str:
             lines += ["", f"[{section}]", *_keys(kind, _CHOSEN.get(section))]
             for name, inner in kind.model_fields.items():
                 if (part := _section(inner.annotation)) is not None:
-                    lines += ["", f"# [{section}.{name}]", *_keys(part, defaults=inner.default)]
+                    several = isinstance(inner.default, tuple)
+                    header = f"[[{section}.{name}]]" if several else f"[{section}.{name}]"
+                    lines += ["", f"# {header}", *_keys(part, defaults=None if several else inner.default)]
     return "\n".join(lines) + "\n"
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,7 @@ class Keeper:
     def __init__(self, command: Sequence[str], parts: Parts, tell: Callable[[str], None]) -> None:
         self._command, self._parts, self._tell = list(command), parts, tell
         self._stopping = False
+        self._sessions: set[int] = set()  # those begun that have processes left
 
     def run(self) -> int:
         """Keeps it up. Returns 0 when it was asked to end, else the code of what will not stay up."""
@@ -59,13 +60,15 @@ class Keeper:
         while True:
             began = time.monotonic()
             child = subprocess.Popen(self._command, start_new_session=True, preexec_fn=_end_with_parent)
+            self._sessions.add(child.pid)
             why = self._watch(child)
             self._end(child)
-            if self._stopping:
-                return 0
             lives = lives + 1 if time.monotonic() - began < SHORT_LIFE_SECONDS else 1
-            if lives == SHORT_LIVES:
-                return child.returncode or 1
+            if self._stopping or lives == SHORT_LIVES:
+                code = 0 if self._stopping else child.returncode or 1
+                self._stopping = True
+                self._end(child)  # what an end for the sake of a new beginning has left
+                return code
             self._tell(f"{why}; it is begun anew.")
 
     def _stop(self) -> None:
@@ -77,7 +80,10 @@ class Keeper:
         while not self._stopping:
             if child.poll() is not None:
                 return f"dagster has ended with {child.returncode}"
-            if any(self._parts.needed in command for _, command in _session(child.pid)):
+            living = list(_processes(self._sessions))
+            # An empty session is forgotten at once: its number may come to mean another one.
+            self._sessions = {session for _, session, _ in living} | {child.pid}
+            if any(self._parts.needed in command for _, session, command in living if session == child.pid):
                 seen, last_seen = True, time.monotonic()
             elif seen and time.monotonic() - last_seen > MISSED_SECONDS:
                 return "dagster's code server has died"
@@ -85,7 +91,7 @@ class Keeper:
         return "asked to end"
 
     def _end(self, child: "subprocess.Popen[bytes]") -> None:
-        """Ends what is left: of the server alone where it is begun anew, else of its runs too."""
+        """Ends what is left: of the server alone where it is begun anew, else of all its runs, of earlier lives too."""
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -99,9 +105,10 @@ class Keeper:
             time.sleep(0.05)
         child.wait()
 
-    def _left(self, session: int) -> Iterator[int]:
-        for number, command in _session(session):
-            if self._stopping or any(words in command for words in self._parts.own):
+    def _left(self, current: int) -> Iterator[int]:
+        for number, session, command in _processes(self._sessions):
+            own = session == current and any(words in command for words in self._parts.own)
+            if self._stopping or own:
                 yield number
 
 
@@ -109,16 +116,15 @@ def _end_with_parent() -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
-def _session(leader: int) -> Iterator[tuple[int, str]]:
-    """Id and command line of each living process of a session."""
+def _processes(sessions: Collection[int]) -> Iterator[tuple[int, int, str]]:
+    """Id, session and command line of each living process of some sessions."""
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal():
             try:
                 fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
-                if int(fields[3]) == leader and fields[0] not in "ZX":
-                    yield (
-                        int(folder.name),
-                        (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace"),
-                    )
+                session = int(fields[3])
+                if session in sessions and fields[0] not in "ZX":
+                    command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+                    yield int(folder.name), session, command
             except (FileNotFoundError, ProcessLookupError):
                 continue

@@ -10,6 +10,8 @@ import click
 from unicorn_assets.cli.age import age
 from unicorn_assets.errors import UnicornError
 from unicorn_assets.home import Home
+from unicorn_assets.lake.withdrawals import Kind
+from unicorn_assets.recipe import MAX_SHARDS
 from unicorn_assets.transfer import choices
 
 TRACEBACK = "UNICORN_TRACEBACK"
@@ -135,6 +137,37 @@ def preview(
 
 
 @main.command()
+@recipe_option
+@seeds_option
+@home_option
+@click.option("--shards", type=click.IntRange(1, 9999), help="Number of shards, instead of the recipe's.")
+@engine_option
+@model_option
+@base_url_option
+@click.option("--change-recipe", is_flag=True, help="Let this recipe take the place of the one that HOME holds.")
+@click.option("--rows", default=400, show_default=True, type=click.IntRange(1, 10_000), help="Rows of the profile.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def forecast(
+    recipe: str | None,
+    seeds: tuple[str, ...],
+    home: Home,
+    shards: int | None,
+    engine: str | None,
+    model: str | None,
+    base_url: str | None,
+    change_recipe: bool,
+    rows: int,
+    as_json: bool,
+) -> None:
+    """Tell what is left to make: tokens, time and money by stage. Asks for a few hundred rows, which the run keeps."""
+    from unicorn_assets.cli import forecast as command
+    from unicorn_assets.cli.run import choose
+
+    chosen = choose(home, recipe, seeds=seeds, shards=shards, engine=engine, model=model)
+    command.forecast(home, chosen, rows, change_recipe=change_recipe, base_url=base_url, as_json=as_json)
+
+
+@main.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path("recipe.toml"))
 @seeds_option
 @click.option("--name", default="mine", show_default=True, help="The recipe's name; releases are filed under it.")
@@ -158,6 +191,16 @@ def status(home: Home, every_shard: bool, as_json: bool) -> None:
 
 @main.command()
 @home_option
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def costs(home: Home, as_json: bool) -> None:
+    """Show what a kept caption and a kept dialog cost, by stage, by the filter that threw rows away, and by prompt."""
+    from unicorn_assets.cli import costs as command
+
+    command.costs(home, as_json=as_json)
+
+
+@main.command()
+@home_option
 @click.option("--retry", is_flag=True, help="Send again what was set aside after too many tries.")
 def alerts(home: Home, retry: bool) -> None:
     """Show which alerts wait and why, and which were set aside."""
@@ -167,14 +210,59 @@ def alerts(home: Home, retry: bool) -> None:
 
 
 @main.command()
-@click.argument("sample")
+@click.argument("sample", required=False)
 @home_option
+@click.option("--release", metavar="VERSION", help="Trace a row of this release instead; `latest` for the newest.")
+@click.option("--table", default="pretrain", show_default=True, help="The release's table.")
+@click.option("--source", metavar="NAME", help="Trace a row of this source of seeds instead.")
+@click.option("--row", type=click.IntRange(0), help="Of the release's table, from 0; of the source's file, from 1.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def trace(sample: str, home: Home, as_json: bool) -> None:
-    """Tell a sample's story by its id: where it came from, what was made of it, where it went."""
+def trace(
+    sample: str | None,
+    home: Home,
+    release: str | None,
+    table: str,
+    source: str | None,
+    row: int | None,
+    as_json: bool,
+) -> None:
+    """Tell the story of a sample, by its id or its seed's text: whence it came, what was made of it, where it went."""
     from unicorn_assets.cli import trace as command
 
-    command.trace(home, sample, as_json=as_json)
+    command.trace(home, sample, release=release, table=table, source=source, row=row, as_json=as_json)
+
+
+@main.command()
+@click.option("--seed", metavar="ID|TEXT", help="A seed, from whatever source, by its id or its text.")
+@click.option("--source", metavar="NAME", help="All rows of a source, those to come too.")
+@click.option("--licence", metavar="NAME", help="All rows of the sources under this licence, those to come too.")
+@click.option("--why", metavar="TEXT", help="The reason; it stands in the next release's manifest and card.")
+@home_option
+@click.option("--apply", is_flag=True, help="Make anew what loses rows, then the release.")
+@click.option("--undo", is_flag=True, help="Take a withdrawal back.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would reach.")
+@click.option("--list", "listing", is_flag=True, help="Show what is withdrawn.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, with every id.")
+def withdraw(
+    seed: str | None,
+    source: str | None,
+    licence: str | None,
+    why: str | None,
+    home: Home,
+    apply: bool,
+    undo: bool,
+    dry_run: bool,
+    listing: bool,
+    as_json: bool,
+) -> None:
+    """Take a seed, a source or a licence out for good, and name all that was made of it."""
+    from unicorn_assets.cli import withdraw as command
+
+    if listing:
+        command.listed(home, as_json=as_json)
+        return
+    named: dict[Kind, str | None] = {"seed": seed, "source": source, "licence": licence}
+    sys.exit(command.withdraw(home, named, why, undo=undo, apply=apply, dry_run=dry_run, as_json=as_json))
 
 
 @main.command()
@@ -285,10 +373,34 @@ def proof(home: Home, size: str, seeds: int, readers: int, jobs: int | None, out
 @click.option("--answers", is_flag=True, help="Also drop stored answers of shards that long complete and fresh.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def prune(home: Home, older_than: timedelta, answers: bool, dry_run: bool) -> None:
-    """Drop old runs and their events; lake, releases and state are kept."""
+    """Drop old runs, their events and alerts; lake, releases and state are kept."""
     from unicorn_assets.cli import prune as command
 
     command.prune(home, older_than, answers=answers, dry_run=dry_run)
+
+
+@main.command()
+@click.argument("shards", type=click.IntRange(1, MAX_SHARDS))
+@home_option
+@click.option("--partial", is_flag=True, help="Leave what cannot move to be made again.")
+def reshard(shards: int, home: Home, partial: bool) -> None:
+    """Give HOME another number of SHARDS: rows, vectors and answers are moved, nothing is asked again."""
+    from unicorn_assets.cli import reshard as command
+
+    command.reshard(home, shards, partial=partial)
+
+
+@main.command()
+@home_option
+@click.option("--apply", is_flag=True, help="Remove what is listed.")
+@click.option(
+    "--releases", "keep_releases", type=click.IntRange(1), metavar="KEEP", help="Of each recipe, keep so many releases."
+)
+def gc(home: Home, apply: bool, keep_releases: int | None) -> None:
+    """List the files that nothing needs, or remove them; answers, state and history are kept."""
+    from unicorn_assets.cli import gc as command
+
+    command.gc(home, apply=apply, keep_releases=keep_releases)
 
 
 @main.command()

@@ -8,7 +8,8 @@ from itertools import islice
 import click
 
 from unicorn_assets import settings
-from unicorn_assets.curation import rules
+from unicorn_assets.curation import dialogs, rules
+from unicorn_assets.encoders import nli
 from unicorn_assets.engines import open_engine
 from unicorn_assets.engines.base import Answer, Engine, Request
 from unicorn_assets.errors import SeedError
@@ -17,12 +18,15 @@ from unicorn_assets.identity import draw, sample_id
 from unicorn_assets.recipe import Recipe, Seeds
 from unicorn_assets.settings import Prices
 from unicorn_assets.stages.accounting import Usage
+from unicorn_assets.stages.budget import check
 from unicorn_assets.stages.dialogs import TASKS, task_of
+from unicorn_assets.stages.seeds import withdrawn
+from unicorn_assets.stages.settling import note
 from unicorn_assets.synthesis import prompts
 from unicorn_assets.synthesis.answers import Dialog, InvalidAnswer, parse_dialog, parse_expansion
 from unicorn_assets.synthesis.seeds import readers
 from unicorn_assets.synthesis.seeds.cleaning import clean
-from unicorn_assets.synthesis.seeds.rows import Row
+from unicorn_assets.synthesis.seeds.rows import Row, Withdrawn
 
 LARGEST = 1 << 62
 LOOKED_AT = 2000
@@ -40,12 +44,15 @@ def preview(home: Home, recipe: Recipe, count: int, *, base_url: str | None = No
 
     Raises:
         SeedError: no source has a usable seed among its first rows.
+        BudgetError: the budget of HOME is used up.
         EngineError: the engine cannot answer.
     """
     chosen = settings.load(home.path)
     if base_url is not None:
         chosen = chosen.model_copy(update={"endpoint": chosen.endpoint.model_copy(update={"base_url": base_url})})
-    seeds = _sample(recipe.seeds, count)
+    seeds = _sample(recipe.seeds, count, withdrawn(home, recipe))
+    if recipe.engine.kind != "rules":
+        check(home, chosen)
     engine = open_engine(recipe.engine, chosen, home.path)
     started = time.monotonic()
     try:
@@ -53,11 +60,22 @@ def preview(home: Home, recipe: Recipe, count: int, *, base_url: str | None = No
         _dialogs(recipe, engine, kept)
         stats = getattr(engine, "stats", None)
         if stats is not None:
-            device_seconds = (time.monotonic() - started) * getattr(engine, "devices", 0)
-            used = Usage(stats.prompt_tokens, stats.completion_tokens, device_seconds)
-            _forecast(recipe, used, len(seeds), chosen.prices)
+            _forecast(recipe, _used(engine, started), len(seeds), chosen.prices)
     finally:
+        stats = getattr(engine, "stats", None)
+        if stats is not None and stats.answers:
+            seconds = (time.monotonic() - started) * max(1, getattr(engine, "devices", 0))
+            note(home, "preview", chosen, _used(engine, started), stats.answers, seconds)
         engine.close()
+
+
+def _used(engine: Engine, started: float) -> Usage:
+    """What the engine has used since it was opened."""
+    stats = getattr(engine, "stats", None)
+    if stats is None:
+        return Usage()
+    device_seconds = (time.monotonic() - started) * getattr(engine, "devices", 0)
+    return Usage(stats.prompt_tokens, stats.completion_tokens, device_seconds)
 
 
 def _forecast(recipe: Recipe, used: Usage, rows: int, prices: Prices) -> None:
@@ -71,10 +89,11 @@ def _forecast(recipe: Recipe, used: Usage, rows: int, prices: Prices) -> None:
         click.echo(f"For money, put prices into the [prices] section of {settings.FILE} in HOME.")
 
 
-def _sample(seeds: Seeds, count: int) -> list[str]:
-    """Usable seeds from the beginning of each source, drawn by hash."""
-    looked_at = (row for source in seeds.sources for row in islice(readers.rows(source), LOOKED_AT))
-    usable = {seed for row in looked_at if (seed := _usable(row, seeds))}
+def _sample(seeds: Seeds, count: int, gone: Withdrawn) -> list[str]:
+    """Usable seeds from the beginning of each source, drawn by hash; nothing that was withdrawn."""
+    sources = (source for source in seeds.sources if source.name not in gone.sources)
+    looked_at = (row for source in sources for row in islice(readers.rows(source), LOOKED_AT))
+    usable = {seed for row in looked_at if (seed := _usable(row, seeds)) and sample_id(seed) not in gone.seeds}
     if not usable:
         raise SeedError(
             f"None of the first {LOOKED_AT} rows of the sources is a usable seed.",
@@ -109,6 +128,7 @@ def _expansions(recipe: Recipe, engine: Engine, seeds: list[str]) -> dict[str, d
 
 
 def _dialogs(recipe: Recipe, engine: Engine, kept: dict[str, dict[str, str]]) -> None:
+    inference = nli.chosen(recipe.dialogs.rules)
     drawn = [(task, sample) for sample in kept if (task := task_of(sample, recipe.dialogs)) is not None]
     for task in TASKS:
         requests = [
@@ -120,9 +140,11 @@ def _dialogs(recipe: Recipe, engine: Engine, kept: dict[str, dict[str, str]]) ->
         for request, answer in _answered(engine, requests):
             click.echo(f"{request.source['seed']}")
             try:
-                for line in _turns(parse_dialog(task, answer.text, request.id, answer.finish_reason)):
+                dialog = parse_dialog(task, answer.text, request.id, answer.finish_reason)
+                verdict = dialogs.judge(task, dialog.turns, request.source["caption"], recipe.dialogs.rules, inference)
+                for line in _turns(dialog, verdict):
                     click.echo(f"   {line}")
-                click.echo(f"   -> kept{_tokens(answer)}\n")
+                click.echo(f"   -> {'kept' if verdict.kept else 'rejected: too few turns are left'}{_tokens(answer)}\n")
             except InvalidAnswer as invalid:
                 click.echo(f"   {answer.text}\n   -> rejected: {invalid}{_tokens(answer)}\n")
     click.echo(f"{len(drawn)} of {len(kept)} captions drawn for a dialog.")
@@ -141,11 +163,14 @@ def _show_prompt(request: Request) -> None:
     click.echo("")
 
 
-def _turns(dialog: Dialog) -> Iterator[str]:
-    for turn in dialog.turns:
+def _turns(dialog: Dialog, verdict: dialogs.Verdict) -> Iterator[str]:
+    faults = {fault.place: fault.reason for fault in verdict.faults}
+    for place, turn in enumerate(dialog.turns):
         options = " ".join(f"{letter}: {option}" for letter, option in zip("ABCD", turn.options, strict=False))
         yield f"Q {turn.question} {options}".rstrip()
         yield f"A {turn.answer}"
+        if place in faults:
+            yield f"  dropped: {faults[place].code} ({faults[place].detail})"
     if dialog.repaired:
         yield "(its JSON was broken and has been repaired)"
 

@@ -1,4 +1,4 @@
-"""`unicorn prune`: drops old runs and events, on request old answers too; keeps lake, releases and state."""
+"""`unicorn prune`: drops old runs, events and alerts, on request old answers too; keeps lake, releases and all else."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.filesize import decimal
 
-from unicorn_assets.alerts import outbox, progress
+from unicorn_assets.alerts import outbox, progress, pruning
 from unicorn_assets.defs.instance import open_instance
 from unicorn_assets.engines.store import drop
-from unicorn_assets.errors import BusyError
+from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.execution.old_runs import Old, OldRuns
 from unicorn_assets.home import Home
 from unicorn_assets.lake.locks import locked
@@ -29,12 +29,14 @@ def prune(home: Home, age: timedelta, *, answers: bool, dry_run: bool, tools: To
 
     Raises:
         BusyError: another one is at work, or, where answers are to go, a `unicorn run`.
-        UnicornError: HOME or its recipe cannot be read or written.
+        UnicornError: there is no HOME, or it or its recipe cannot be read or written.
     """
     console, before = Console(highlight=False), datetime.now(UTC) - age
+    if not home.path.is_dir():
+        raise LakeError(f"There is no HOME {home.path}.", "name the one that is meant with --home.")
     home.prepare()
     with locked(home.path / "locks" / "prune", what=f"pruning HOME {home.path}", wait_seconds=0):
-        _prune_runs(home, _told_of(home, before), console, dry_run)
+        _prune_alerts(home, before, _prune_runs(home, _told_of(home, before), console, dry_run), console, dry_run)
         if answers and dry_run:
             _tell_answers(list(spent(tools or Tools.at(home), before)), [], console, dry_run)
         elif answers:
@@ -56,19 +58,30 @@ def _told_of(home: Home, before: datetime) -> datetime:
     return min(before, max(day_ago, datetime.fromtimestamp(read, UTC)))
 
 
-def _prune_runs(home: Home, before: datetime, console: Console, dry_run: bool) -> None:
+def _prune_runs(home: Home, before: datetime, console: Console, dry_run: bool) -> set[str]:
+    """Returns the runs that stay."""
     with open_instance(home) as instance:
         history = OldRuns(instance, home.path / "locks" / "prune.runs")
         taken, old = _disk(home.dagster), history.old(before)
         _tell_runs(old, console, dry_run)
+        stay = set(instance.get_run_ids()) - set(old.gone)
         if dry_run:
-            return
+            return stay
         history.delete(old.gone)
         if not history.shrink():
             console.print("A database of Dagster is busy and stays as large as it is; prune again when less goes on.")
         if not history.in_files:
             console.print("Postgres keeps the space of their events for those to come.")
     console.print(f"Freed {decimal(max(0, taken - _disk(home.dagster)))} in {home.dagster}.", soft_wrap=True)
+    return stay
+
+
+def _prune_alerts(home: Home, before: datetime, living: set[str], console: Console, dry_run: bool) -> None:
+    if home.state.is_file():
+        with outbox.opened(home.state) as connection:
+            when = before.timestamp()
+            gone = len(pruning.old(connection, when, living)) if dry_run else pruning.drop(connection, when, living)
+        console.print(f"{gone:,} alerts of that age that have arrived {'would go' if dry_run else 'go'}.")
 
 
 def _tell_runs(old: Old, console: Console, dry_run: bool) -> None:

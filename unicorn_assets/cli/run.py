@@ -16,6 +16,7 @@ from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages.contamination import refuse_unusable
 from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.tools import Tools
 
@@ -46,7 +47,7 @@ def run(
     refit: bool = False,
     base_url: str | None = None,
     tools: Tools | None = None,
-    order: Sequence[str] | None = None,
+    shards: Sequence[str] | None = None,
 ) -> int:
     """Materializes everything; the release folder is the last line of standard output.
 
@@ -57,7 +58,7 @@ def run(
         refit: whether the transfer is fitted anew.
         base_url: address of the server for `openai`; it is kept in HOME/settings.toml.
         tools: to work with others than the recipe's own engine or encoder.
-        order: the shards in another order than by number.
+        shards: which shards, in which order; all by number if not given.
 
     Returns:
         0 where a release stands at the end, 1 where a step failed.
@@ -66,6 +67,8 @@ def run(
         UnicornError: nothing could be begun.
     """
     console = Console(stderr=True, highlight=False)
+    refuse_unusable(recipe)
+    chosen = shard_names(recipe.shards) if shards is None else shards
     home.prepare()
     with home.lock():
         home.adopt(recipe, change=change_recipe)
@@ -74,7 +77,7 @@ def run(
         tools = tools or Tools(home, recipe)
         try:
             with open_instance(home) as instance, Display(console, tools) as display:
-                failures = _materialize(Driver(tools, instance), display, order or shard_names(recipe.shards), refit)
+                failures = _materialize(Driver(tools, instance), display, chosen, refit)
         finally:
             tools.close()
         home.catalog.catch_up(wait_seconds=10.0)
@@ -95,6 +98,8 @@ def _materialize(driver: Driver, display: Display, shards: Sequence[str], refit:
         return failures
     for shard in shards:
         failures += driver.shard(shard)
+        if any(failure.by_budget for failure in failures):
+            return failures  # those to come would meet the same end
         display.shard_done(shard)
     return failures or driver.release()
 

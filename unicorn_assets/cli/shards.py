@@ -3,8 +3,8 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from unicorn_assets.stages.corpus import DATASETS, UPSTREAM
 from unicorn_assets.stages.freshness import Condition, State
-from unicorn_assets.stages.release import DATASETS, UPSTREAM
 
 SHOWN = 20
 MARKS: dict[Condition, str] = {"fresh": "=", "stale": "s", "missing": "-", "damaged": "d", "failed": "F"}

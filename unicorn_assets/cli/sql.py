@@ -14,6 +14,7 @@ def sql(home: Home, query: str, *, as_csv: bool) -> None:
     Raises:
         LakeError: there is no lake yet, or the query is wrong.
     """
+    home.switch.recover()
     if not home.lake.root.is_dir():
         raise LakeError(f"HOME {home.path} holds no lake yet.", "run `unicorn run` first.")
     with home.catalog.snapshot() as connection:

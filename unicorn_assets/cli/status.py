@@ -9,12 +9,16 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from unicorn_assets.cli import alerts
+from unicorn_assets.cli import alerts, withdraw
 from unicorn_assets.cli.run import released
 from unicorn_assets.cli.shards import shard_table
+from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
+from unicorn_assets.stages import corpus
+from unicorn_assets.stages.budget import standing
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import Condition, State, states
-from unicorn_assets.stages.release import upstream
+from unicorn_assets.stages.graph import below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
@@ -31,13 +35,22 @@ def status(home: Home, *, as_json: bool, every_shard: bool = False) -> None:
     """
     tools = Tools.at(home)
     found = list(states(tools, upstream(tools.recipe)))
+    with corpus.seen(tools, found):
+        found += corpus.states_below(tools, below_the_shards(tools.recipe))
     if as_json:
         click.echo(json.dumps([_plain(state) for state in found], indent=1))
         return
     console = Console(highlight=False)
     console.print(f"HOME {home.path}, recipe {tools.recipe.name}, {tools.recipe.shards} shards", soft_wrap=True)
     console.print(_assets(found))
-    sections = (_reasons(found), shard_table(found, every=every_shard), alerts.lines(home), [_latest(home, tools)])
+    told = [*_withdrawn(home), *_moved(home), _latest(home, tools)]
+    sections = (
+        _reasons(found),
+        shard_table(found, every=every_shard),
+        _spent(tools),
+        alerts.lines(home),
+        told,
+    )
     for line in chain.from_iterable(sections):
         console.print(line, markup=False, soft_wrap=True)
 
@@ -58,9 +71,29 @@ def _assets(found: list[State]) -> Table:
     return table
 
 
+def _moved(home: Home) -> list[str]:
+    moved = home.switch.untold()
+    if moved is None:
+        return []
+    return [f"The web UI still shows {moved.before} shards: `unicorn reshard {moved.after}` tells it."]
+
+
+def _withdrawn(home: Home) -> list[str]:
+    try:
+        return list(withdraw.summary(home))
+    except LakeError as error:  # what it keeps from being made stands above
+        return [str(error)]
+
+
 def _latest(home: Home, tools: Tools) -> str:
     latest = home.releases / tools.recipe.name / "latest"
     return f"Latest release: {released(home, tools.recipe) if latest.exists() else 'none yet'}"
+
+
+def _spent(tools: Tools) -> list[str]:
+    """What was spent and the budget; nothing where neither is there."""
+    found = standing(tools.home, tools.settings)
+    return found.lines if found.spent.answers or found.limits else []
 
 
 def _plain(state: State) -> dict[str, object]:

@@ -9,25 +9,21 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
 
+from unicorn_assets.curation.faithfulness import contradictions
 from unicorn_assets.curation.inflection import parts, stem
+from unicorn_assets.curation.quality import WEIGHTS, Quality, quality
+from unicorn_assets.curation.reasons import Reason
+from unicorn_assets.curation.statements import Statements
 from unicorn_assets.curation.wording import WORDINGS
-from unicorn_assets.recipe import Curation
+from unicorn_assets.judging import Curation
 from unicorn_assets.text import FUNCTION_WORDS, words
 
-CURATION_VERSION = 1
+CURATION_VERSION = 2
 """Bumped by hand when a verdict or a figure changes; a golden test tells when that is due."""
 
 _SENTENCE_END = re.compile(r"[.!?][\"'”’)]{0,2}\s")
 _SHORTEST_SENTENCE = 4
 _SAME_BEGINNING = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why a caption is not kept: a stable code to count by, and a detail to read."""
-
-    code: str
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +34,13 @@ class Measures:
         words: number of words.
         repetition: share of word trigrams that occurred before in the caption, 0 to 1.
         seed_words: share of the seed's distinct content words that the caption keeps, 0 to 1; 1 where it has none.
+        quality: how good it is, in parts.
     """
 
     words: int
     repetition: float
     seed_words: float
+    quality: Quality
 
 
 class _Reading:
@@ -91,6 +89,17 @@ class _Reading:
         unseen = [word for word in unseen if stem(word) not in stems and word not in joined]
         return [word for word in unseen if stem(word) not in self.joined]
 
+    @cached_property
+    def kept(self) -> float:
+        """Share of the seed's content words that the caption keeps; 1 where it has none."""
+        return 1 - len(self.missing) / len(self.seed_content) if self.seed_content else 1.0
+
+    @cached_property
+    def quality(self) -> Quality:
+        """How good the caption is."""
+        details = {word for word in self.forms if word not in FUNCTION_WORDS and stem(word) not in self.seed_stems}
+        return quality(self.words, seed_words=self.kept, repetition=self.repetition, details=details)
+
     def in_seed(self, phrase: str) -> bool:
         """Whether `phrase` stands in the seed, or every content word of it does in some form."""
         return phrase.lower() in self.seed.lower() or all(
@@ -118,15 +127,15 @@ def judge(seed: str, caption: str, limits: Curation) -> list[Reason]:
     """
     reading = _read(seed, caption)
     verdicts = (_length(reading, limits), _repetition(reading, limits), _seed_words(reading, limits))
-    return [*(reason for reason in verdicts if reason), *_added(reading)]
+    against = contradictions(Statements(seed), Statements(caption)) if limits.contradictions else []
+    told = (*(reason for reason in verdicts if reason), *against, *_added(reading))
+    return list(told) or list(_quality(reading, limits))
 
 
 def measures(seed: str, caption: str) -> Measures:
     """Figures of `caption`, for columns and distributions."""
     reading = _read(seed, caption)
-    wanted = len(reading.seed_content)
-    kept = 1 - len(reading.missing) / wanted if wanted else 1.0
-    return Measures(words=len(reading.words), repetition=reading.repetition, seed_words=kept)
+    return Measures(len(reading.words), reading.repetition, reading.kept, reading.quality)
 
 
 def _length(reading: _Reading, limits: Curation) -> Reason | None:
@@ -154,9 +163,17 @@ def _repetition(reading: _Reading, limits: Curation) -> Reason | None:
 
 def _seed_words(reading: _Reading, limits: Curation) -> Reason | None:
     wanted, missing = len(reading.seed_content), reading.missing
-    if wanted and 1 - len(missing) / wanted < limits.min_seed_words:
+    if reading.kept < limits.min_seed_words:
         return Reason("seed_words_missing", f"{len(missing)} of {wanted} missing: {', '.join(missing)}")
     return None
+
+
+def _quality(reading: _Reading, limits: Curation) -> Iterator[Reason]:
+    """Asked last, of captions that nothing else is wrong with."""
+    if limits.min_quality and reading.quality.score < limits.min_quality:
+        parts = ", ".join(f"{part} {getattr(reading.quality, part):.2f}" for part in WEIGHTS)
+        wanted = f"{reading.quality.score:.3f}, at least {limits.min_quality:.3f} wanted"
+        yield Reason("low_quality", f"{wanted} ({parts})")
 
 
 def _added(reading: _Reading) -> Iterator[Reason]:

@@ -7,6 +7,8 @@ import re
 from collections.abc import Set
 from dataclasses import dataclass
 
+from unicorn_assets.text import word_set
+
 _NUMBER = (
     r"(?:\d[\d.,/]{0,12}|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|"
     r"sixteen|seventeen|eighteen|nineteen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|hundred|thousand|"
@@ -22,10 +24,6 @@ _MONTHS = r"January|February|March|April|May|June|July|August|September|October|
 _SAID = r"(?:mention|describe|state|impl(?:y|ie)|suggest|indicate|specif(?:y|ie))(?:s|d|ed)?"
 _EXTENT = r"tall|long|wide|high|deep|away|apart|across|thick|above|below|off|from"
 _SCALE = r"(?:depth|scale|motion|movement|space|perspective|height|distance|proportion)"
-
-
-def _set(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Wording:
         return []
 
 
-_MOODS = _set(
+_MOODS = word_set(
     """adorable amazing ambiance ambience awe awe-inspiring beautiful beautifully beauty breathtaking captivating charm
     charming cheerful cheerfully cosy cozy cute delicious delightful dreamlike dreamy eerie enchanted enchanting
     ethereal evocative evoke evokes evoking excited excitedly excitement fantastic gloomy gorgeous gorgeously happily
@@ -63,7 +61,7 @@ _MOODS = _set(
     serene serenely serenity soothing spectacular splendid stunning tasty timeless tranquil tranquility tranquillity
     unforgettable vibe vibes welcoming whimsical wonderful yummy"""
 )
-_MOOD_PHRASE = _set("sense feeling atmosphere mood aura")
+_MOOD_PHRASE = word_set("sense feeling atmosphere mood aura")
 
 WORDINGS = (
     Wording(
@@ -76,7 +74,7 @@ WORDINGS = (
             rf"|{_NUMBER}[ -](?:foot|feet)[ -](?:{_EXTENT})\b",
             re.IGNORECASE,
         ),
-        _set(
+        word_set(
             """inch inches yard yards mile miles meter meters metre metres millimeter millimeters millimetre millimetres
             centimeter centimeters centimetre centimetres kilometer kilometers kilometre kilometres liter liters litre
             litres milliliter milliliters millilitre millilitres gram grams kilogram kilograms pound pounds ounce ounces
@@ -96,7 +94,7 @@ WORDINGS = (
             r"seventies|eighties|nineties|\d0s)\b",
             re.IGNORECASE,
         ),
-        _set("old olds aged age teens twenties thirties forties fifties sixties seventies eighties nineties"),
+        word_set("old olds aged age teens twenties thirties forties fifties sixties seventies eighties nineties"),
         digits=True,
     ),
     Wording(
@@ -108,7 +106,7 @@ WORDINGS = (
             r"|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day\b|\b\d{1,2}[/.]\d{1,2}[/.]\d{2,4}\b"
             r"|(?:\b\d{1,2}(?:st|nd|rd|th)|\b\w+(?:th|st))[ -][Cc]entury\b"
         ),
-        _set(
+        word_set(
             """january february march april may june july august september october november december monday tuesday
             wednesday thursday friday saturday sunday century"""
         ),
@@ -118,7 +116,7 @@ WORDINGS = (
         "added_time",
         "a clock time",
         re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2} ?[ap]\.?m\b|\b(?:\d{1,2}|[a-z]+) o['’]clock\b", re.IGNORECASE),
-        _set("o'clock o’clock"),
+        word_set("o'clock o’clock"),
         digits=True,
     ),
     Wording(
@@ -127,7 +125,7 @@ WORDINGS = (
         re.compile(
             rf"[$€£¥] ?\d[\d.,]{{0,12}}|{_NUMBER}[ -](?:dollars?|euros?|cents?|yen|rupees?|USD|EUR)\b", re.IGNORECASE
         ),
-        _set("dollar dollars euro euros cent cents yen rupee rupees"),
+        word_set("dollar dollars euro euros cent cents yen rupee rupees"),
         digits=True,
     ),
     Wording(
@@ -158,7 +156,7 @@ WORDINGS = (
             r"|\bto the touch\b|\btastes? (?:of|like)\b",
             re.IGNORECASE,
         ),
-        _set(
+        word_set(
             """scent scents scented aroma aromas aromatic fragrance fragrances fragrant odor odors odour odours smell
             smells smelled smelling smelly audible audibly sound sounds hum murmur rustle chatter heard touch taste
             tastes"""
@@ -177,7 +175,7 @@ WORDINGS = (
             r"|\bscene notes\b|\bnotes (?:do not |don['’]t )?say\b",
             re.IGNORECASE,
         ),
-        _set(
+        word_set(
             """caption captions description descriptions described mentioned specified stated text passage notes prompt
             paragraph sentence according phrase"""
         ),

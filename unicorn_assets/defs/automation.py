@@ -22,9 +22,10 @@ from unicorn_assets.lake.locks import held
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.settings import Schedule
 from unicorn_assets.stages import freshness
+from unicorn_assets.stages.budget import used_up
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.due import Backlog, Due, backlog
-from unicorn_assets.stages.graph import GRAPH, above_the_shards
-from unicorn_assets.stages.release import RELEASE, upstream
+from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 WHY, WANTED = "unicorn/why", "unicorn/wanted"
@@ -42,7 +43,8 @@ JOBS = ("sources", "shards", "release")
 
 def assets_of(job: str, recipe: Recipe) -> list[str]:
     """The assets that a job makes."""
-    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": [RELEASE.name]}[job]
+    below = list(below_the_shards(recipe))
+    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": below}[job]
 
 
 def jobs(recipe: Recipe) -> list[UnresolvedAssetJobDefinition]:
@@ -62,7 +64,11 @@ def schedules(tools: Tools) -> list[dg.ScheduleDefinition]:
     return [
         _schedule(tools, "sources", "Reads the seeds and fits the transfer where they are missing or stale."),
         _schedule(tools, "shards", "Requests the shards that are missing, stale, or failed with tries left."),
-        _schedule(tools, "release", "Makes a release once every shard is fresh and the latest does not hold them."),
+        _schedule(
+            tools,
+            "release",
+            "Selects and releases once every shard is fresh and the latest release does not hold them.",
+        ),
     ]
 
 
@@ -95,6 +101,7 @@ class Look:
     def __init__(self, home: Home, instance: dg.DagsterInstance, tools_at: Callable[[Home], Tools] = Tools.at) -> None:
         self._home, self._instance, self._tools_at = home, instance, tools_at
         self._chosen: Schedule = settings.load(home.path).schedule
+        self._given_up: list[Alert] = []
 
     def at(self, job: str, when: str) -> Iterator[dg.RunRequest | dg.SkipReason]:
         """What a schedule yields.
@@ -114,6 +121,10 @@ class Look:
         found = backlog(tools, states)
         with attempts.opened(self._home.state) as tried:
             self._note_failures(tried, job)
+            stopped = used_up(tools) if job != "release" and (found.sources or found.shards) else ""
+            if stopped:
+                yield dg.SkipReason(f"{stopped} Nothing is requested until it is raised.")
+                return
             if job == "shards":
                 staleness.report(self._instance, self._home, states)
                 yield from self._shards(tried, found, when)
@@ -122,10 +133,11 @@ class Look:
 
     def _note_failures(self, tried: Attempts, job: str) -> None:
         since = datetime.now(UTC) - REMEMBERED
+        tried.clear(since.timestamp())
         chosen = dg.RunsFilter(job_name=f"make_{job}", statuses=[dg.DagsterRunStatus.FAILURE], updated_after=since)
         for record in self._instance.get_run_records(chosen):
             run = record.dagster_run
-            if WANTED in run.tags and run.tags.get(tags.WILL_RETRY) != "true":
+            if WANTED in run.tags and run.tags.get(tags.WILL_RETRY) != "true" and tags.BUDGET not in run.tags:
                 partition = run.tags.get(requested.PARTITION, job)
                 tried.failed(run.run_id, partition, run.tags[WANTED], record.update_timestamp.timestamp())
 
@@ -138,6 +150,7 @@ class Look:
         busy = requested.shards(self._instance)
         free = [due for due in found.shards if due.shard not in busy]
         able = [due for due in free if self._has_tries(tried, due, due.shard)]
+        self._tell_given_up()
         asked = self._oldest(tried, able)
         for due in asked:
             yield _request(due, when, due.shard)
@@ -155,21 +168,24 @@ class Look:
         due = found.sources if job == "sources" else found.release
         if due is None:
             waits = job == "release" and (found.sources is not None or found.shards)
+            if not waits and job in tried.partitions():
+                tried.forget(job)  # it has been made
             yield dg.SkipReason(f"{len(found.shards):,} shards are not fresh yet." if waits else "All is fresh.")
         elif requested.whole(self._instance, set(assets)):
             yield dg.SkipReason("It is being made.")
         elif not self._has_tries(tried, due, job):
+            self._tell_given_up()
             yield dg.SkipReason(f"It has failed {self._chosen.tries} times: {due.why}.")
         else:
             yield _request(due, when, None)
 
     def _has_tries(self, tried: Attempts, due: Due, partition: str) -> bool:
-        """Whether it may be tried once more; where it may not, people hear of it once."""
+        """Whether it may be tried once more; where it may not, people are to hear of it: once for each last try."""
         if tried.count(partition, due.wanted) < self._chosen.tries:
             return True
         _, run_id = tried.last(partition, due.wanted)
         gave_up = Alert(
-            id=f"gave_up:{partition}:{due.wanted}",
+            id=f"gave_up:{partition}:{due.wanted}:{run_id}",
             kind="gave_up",
             severity="ERROR",
             asset=due.stage,
@@ -180,8 +196,12 @@ class Look:
             figures={"failed": tried.count(partition, due.wanted), "tries": self._chosen.tries},
             run_id=run_id,
         )
-        outbox.record(self._home.state, gave_up)
+        self._given_up.append(gave_up)
         return False
+
+    def _tell_given_up(self) -> None:
+        if self._given_up:
+            outbox.record(self._home.state, *self._given_up)
 
 
 def _request(due: Due, when: str, shard: str | None) -> dg.RunRequest:

@@ -18,13 +18,15 @@ def known(stage: Stage) -> dg.TableSchema:
 
 def described(fields: Iterable[pa.Field]) -> dg.TableSchema:
     """Columns with what they mean; a column that the glossary lacks has no description."""
+    fields = list(fields)
+    one_row = all(field.name != "table" for field in fields)  # a decision is one of a table and an id
     return dg.TableSchema(
         [
             dg.TableColumn(
                 field.name,
                 type_name(field.type),
                 description=glossary.MEANINGS.get(field.name),
-                constraints=dg.TableColumnConstraints(nullable=False, unique=True) if field.name == "id" else None,
+                constraints=dg.TableColumnConstraints(nullable=False, unique=one_row) if field.name == "id" else None,
             )
             for field in fields
         ]

@@ -10,10 +10,10 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.defs.build import build
+from unicorn_assets.defs.trouble import BUDGET_ERRORS, caused_by
 from unicorn_assets.execution.runs import reap, this_process
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.graph import GRAPH, above_the_shards
-from unicorn_assets.stages.release import RELEASE
+from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
@@ -24,12 +24,13 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 @dataclass(frozen=True)
 class Failure:
-    """A step that failed: where, and why in words for a person."""
+    """A step that failed: where, why in words for a person, and whether it was the budget that stopped it."""
 
     stage: str
     shard: str
     why: str
     run_id: str
+    by_budget: bool = False
 
 
 class Driver:
@@ -54,8 +55,8 @@ class Driver:
         return self._run(SHARDED, shard)
 
     def release(self) -> list[Failure]:
-        """Materializes the release."""
-        return self._run([RELEASE.name], None)
+        """Materializes the release, and before it what looks at the whole corpus."""
+        return self._run(list(below_the_shards(self._tools.recipe)), None)
 
     def _run(self, stages: Sequence[str], shard: str | None, again: Sequence[str] = ()) -> list[Failure]:
         result = self._job.execute_in_process(
@@ -67,7 +68,13 @@ class Driver:
             tags={"unicorn/home": str(self._tools.home.path)} | this_process(),
         )
         return [
-            Failure(event.step_key or "", shard or ALL, self._why(event, shard or ALL), result.run_id)
+            Failure(
+                event.step_key or "",
+                shard or ALL,
+                self._why(event, shard or ALL),
+                result.run_id,
+                caused_by(event.step_failure_data.error, BUDGET_ERRORS),
+            )
             for event in result.all_events
             if event.is_step_failure
         ]

@@ -1,5 +1,6 @@
 """Makes a Dagster asset of a stage: the step runs the stage and reports its sidecar."""
 
+import json
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -7,10 +8,12 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from pydantic import Field
 
+from unicorn_assets.alerts import outbox
+from unicorn_assets.alerts.alert import Alert
 from unicorn_assets.defs import columns
 from unicorn_assets.defs.metadata import metadata
 from unicorn_assets.defs.values import flat
-from unicorn_assets.errors import CheckError, UnicornError
+from unicorn_assets.errors import BudgetError, CheckError, UnicornError
 from unicorn_assets.execution import heartbeat, tags
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
@@ -88,6 +91,10 @@ def stage_asset(
         except CheckError as error:
             yield dg.AssetCheckResult(check_name=error.check, passed=False, metadata=flat(error.figures))
             raise _failure(error) from error
+        except BudgetError as error:
+            context.instance.add_run_tags(context.run.run_id, {tags.BUDGET: "reached"})
+            outbox.record(tools.home.state, _reached(error, tools, stage.name, shard, context.run.run_id))
+            raise _failure(error) from error
         except UnicornError as error:
             raise _failure(error) from error
         sidecar = outcome.sidecar
@@ -131,6 +138,22 @@ def _check_results(sidecar: Sidecar) -> list[dg.AssetCheckResult]:
 
 def _failure(error: UnicornError) -> dg.Failure:
     return dg.Failure(description=str(error), allow_retries=error.retryable)
+
+
+def _reached(error: BudgetError, tools: Tools, asset: str, shard: str, run_id: str) -> Alert:
+    """One alert for each budget, however many steps it stops."""
+    budget = tools.settings.budget.model_dump(exclude_none=True)
+    return Alert(
+        id=f"budget:{json.dumps(budget, sort_keys=True)}",
+        kind="budget_reached",
+        severity="ERROR",
+        asset=asset,
+        shard=shard,
+        what=f"{error.what} It goes on when the budget is raised.",
+        when=time.time(),
+        figures={f"max_{name}": limit for name, limit in budget.items()},
+        run_id=run_id,
+    )
 
 
 def _summary(outcome: runner.Outcome) -> str:

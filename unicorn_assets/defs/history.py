@@ -20,6 +20,7 @@ from unicorn_assets.alerts import checks, outbox, progress
 from unicorn_assets.alerts.progress import Seen
 from unicorn_assets.defs import trouble
 from unicorn_assets.execution import tags
+from unicorn_assets.execution.requested import RETRY_STARTS_SECONDS
 
 PAGE = 200
 """Runs or events that are read at once."""
@@ -37,8 +38,6 @@ LATE_SECONDS = 240.0
 
 RETRY_KNOWN_SECONDS = 60.0
 """Whether a failed run will be retried is tagged just after its failure; so long it is waited for."""
-RETRY_STARTS_SECONDS = 600.0
-"""So long the retry is waited for; it never comes where the run's backfill has ended, and then people must hear."""
 
 
 @dataclass

@@ -1,20 +1,30 @@
 """What a materialization shows: counts, rejects by reason, sample rows, lengths, diversity, throughput, files."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 
+from unicorn_assets import settings
 from unicorn_assets.curation.diversity import Diversity
 from unicorn_assets.defs import columns, pictures
 from unicorn_assets.defs.values import bars, escaped, flat, numbers, sample, table
 from unicorn_assets.home import Home
 from unicorn_assets.lake.layout import ALL, Lake
-from unicorn_assets.lake.shards import open_parquet
+from unicorn_assets.lake.shards import first_rows, open_parquet
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages import glossary
+from unicorn_assets.stages.budget import standing
+from unicorn_assets.stages.meters import DIVERSITY
 from unicorn_assets.stages.portrait import portrait
 from unicorn_assets.stages.runner import Outcome
+
+_PORTRAYED = frozenset(
+    f"{DIVERSITY}/{name}"
+    for name in ("texts", "words", "distinct_1", "distinct_2", "type_token_ratio", "opening_share")
+)
+"""Meters that the portrait shows under names of their own, for stages that have no meters, too."""
 
 
 def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
@@ -23,8 +33,10 @@ def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
     return {
         **_counts(sidecar),
         **_safely("portrait", lambda: _portrait(home.lake, sidecar)),
+        **_safely("trace", lambda: _trace(home, sidecar)),
         **_throughput(outcome),
         **_metrics(sidecar.metrics),
+        **_safely("budget", lambda: _budget(home, sidecar)),
         **_safely("gap_report", lambda: pictures.gap(sidecar)),
         **_safely("card" if sidecar.stage == "release" else "picture", lambda: pictures.special(home, sidecar)),
         **_safely("files", lambda: _files(home.lake, sidecar)),
@@ -32,6 +44,11 @@ def metadata(home: Home, outcome: Outcome) -> dict[str, Any]:
         "fingerprint": sidecar.fingerprint,
         **({"note": outcome.note} if outcome.note else {}),
     }
+
+
+def brief(sidecar: Sidecar) -> dict[str, Any]:
+    """The figures that the sidecar holds, without reading a row: for many shards at once."""
+    return {**_counts(sidecar), **_metrics(sidecar.metrics), "fingerprint": sidecar.fingerprint, "made_now": False}
 
 
 def _safely(name: str, show: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -59,6 +76,18 @@ def _counts(sidecar: Sidecar) -> dict[str, Any]:
         for reason, rows in sorted(counts.items(), key=lambda item: -item[1])
     ]
     return shown | ({"set_aside": table(rows)} if rows else {})
+
+
+def _trace(home: Home, sidecar: Sidecar) -> dict[str, Any]:
+    """The command that tells the story of a row of this shard, or of a row of this release."""
+    if sidecar.stage == "release":
+        of = f"--release {sidecar.metrics['version']} --table pretrain --row 0"
+    else:
+        rows = first_rows(home.lake.rows(sidecar.stage, sidecar.shard), 1, ["id"]) if "rows" in sidecar.files else []
+        if not rows or sidecar.stage == "image_reference":
+            return {}
+        of = rows[0]["id"]
+    return {"trace": dg.MetadataValue.md(f"`unicorn trace {of} --home {shlex.quote(str(home.path))}`")}
 
 
 def _portrait(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:
@@ -101,8 +130,17 @@ def _throughput(outcome: Outcome) -> dict[str, Any]:
 
 def _metrics(metrics: Mapping[str, Any]) -> dict[str, Any]:
     shown = flat({name: value for name, value in metrics.items() if name not in pictures.OWN_METRICS})
+    shown = {name: value for name, value in shown.items() if name not in _PORTRAYED}
     log = metrics.get("engine_log")
     return shown | ({"engine_log": dg.MetadataValue.path(log)} if log else {})
+
+
+def _budget(home: Home, sidecar: Sidecar) -> dict[str, Any]:
+    """What was spent in the whole HOME so far, at the assets that ask."""
+    if not sidecar.metrics.get("prompt_tokens"):
+        return {}
+    shares = standing(home, settings.load(home.path)).shares
+    return {"spent_of_budget": ", ".join(shares)} if shares else {}
 
 
 def _columns(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:

@@ -11,10 +11,13 @@ from typing import Any
 import dagster as dg
 
 from unicorn_assets.alerts.alert import Alert
+from unicorn_assets.execution.runs import OVERDUE
 from unicorn_assets.lake.sidecar import Severity
 from unicorn_assets.stages.graph import EVERY
 
 PARTITION = "dagster/partition"
+BUDGET_ERRORS = ("BudgetError",)
+"""What stops a step without being trouble: people hear of it once, as of the budget."""
 CHECK_ERRORS = ("DagsterAssetCheckFailedError", "CheckError")
 """Kinds of errors that stand for a failed check: Dagster's own, and that of a check that must hold before a stage."""
 
@@ -71,7 +74,7 @@ def _plain(value: dg.MetadataValue[Any]) -> Any:
 
 
 def run_failures(records: Sequence[Any], run: dg.DagsterRun) -> Iterator[Alert]:
-    """An alert for each step that failed otherwise than by a check; or one for a run that failed outside of its steps.
+    """An alert for each step that failed otherwise than by a check or the budget; or one for a run that failed outside.
 
     Args:
         records: the run's STEP_FAILURE and RUN_FAILURE events.
@@ -81,16 +84,22 @@ def run_failures(records: Sequence[Any], run: dg.DagsterRun) -> Iterator[Alert]:
     for record in steps:
         event = record.event_log_entry.dagster_event
         failure = event.step_failure_data
-        if not _by_check(failure.error):
+        if not caused_by(failure.error, CHECK_ERRORS + BUDGET_ERRORS):
             said = failure.user_failure_data.description if failure.user_failure_data is not None else None
             why = _first_line(said or _root(failure.error))
             yield _failure(record, run, event.step_key or "", f"Step {event.step_key} failed: {why}")
     if not steps and records:
-        event = records[-1].event_log_entry.dagster_event
+        last = next((one for one in reversed(records) if not _is_reminder(one)), records[-1])
+        event = last.event_log_entry.dagster_event
         # Who reports a lost worker's run as failed gives a message alone.
         error = getattr(event.event_specific_data, "error", None)
         why = _first_line(_root(error) if error is not None else event.message or "")
-        yield _failure(records[-1], run, "", f"The run failed outside of its steps: {why}")
+        yield _failure(last, run, "", f"The run failed outside of its steps: {why}")
+
+
+def _is_reminder(record: Any) -> bool:
+    """Whether it only asks for an overdue retry once more, and says nothing of what happened."""
+    return bool(record.event_log_entry.dagster_event.message == OVERDUE)
 
 
 def _failure(record: Any, run: dg.DagsterRun, asset: str, what: str) -> Alert:
@@ -106,9 +115,10 @@ def _failure(record: Any, run: dg.DagsterRun, asset: str, what: str) -> Alert:
     )
 
 
-def _by_check(error: Any) -> bool:
+def caused_by(error: Any, names: Sequence[str]) -> bool:
+    """Whether an error as Dagster keeps it, or one that it came of, is of one of these classes."""
     while error is not None:
-        if error.cls_name in CHECK_ERRORS:
+        if error.cls_name in names:
             return True
         error = error.cause
     return False

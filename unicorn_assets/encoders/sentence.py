@@ -85,7 +85,7 @@ class SentenceEncoder:
 
     @property
     def device(self) -> str:
-        """Where the model runs, for the sidecar: `cpu` or `cuda:0`."""
+        """Where the model runs: `cpu` or `cuda:0`."""
         return str(self._model.device)
 
     def token_counts(self, texts: Sequence[str]) -> list[int]:

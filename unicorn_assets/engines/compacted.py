@@ -109,7 +109,7 @@ def write(path: Path, rows: Iterable[Row]) -> None:
                 write_page_checksum=True,
             ) as writer:
                 checksum = 0
-                for group in _groups(rows):
+                for group in groups(rows):
                     writer.write_table(pa.Table.from_pylist(group, schema=SCHEMA))
                     checksum = _checksum([row["key"] for row in group], checksum)
                 writer.add_key_value_metadata({_KEYS_CHECKSUM: str(checksum)})
@@ -119,7 +119,8 @@ def write(path: Path, rows: Iterable[Row]) -> None:
         sync_folder(path.parent)
 
 
-def _groups(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
+def groups(rows: Iterable[Row]) -> Iterator[list[dict[str, Any]]]:
+    """Rows as they stand in the file's row groups: encoded, and so many at a time."""
     group: list[dict[str, Any]] = []
     size = 0
     for row in rows:
@@ -180,17 +181,28 @@ class Compacted:
             if self._keys_checksum != str(checksum).encode():
                 raise pa.ArrowInvalid("its keys are damaged")
 
+    def samples(self) -> Iterator[tuple[str, str]]:
+        """The sample and the key of each row, in order."""
+        for group in range(len(self._starts) - 1):
+            found = self._read(group, ["id", "key"])
+            yield from zip(found["id"].to_pylist(), found["key"].to_pylist(), strict=True)
+
     def rows(self) -> Iterator[Row]:
         """All rows in order, one row group in memory."""
         for group in range(len(self._starts) - 1):
-            yield from _decoded(self._read(group, SCHEMA.names))
+            yield from decoded(self._read(group, SCHEMA.names))
+
+    def tokens(self) -> Iterator[Row]:
+        """The token counts of all rows, in order."""
+        for group in range(len(self._starts) - 1):
+            yield from self._read(group, ["prompt_tokens", "completion_tokens"]).to_pylist()
 
     def answer(self, number: int) -> Answer:
         """The answer in row `number`, counted from 0."""
         group = bisect_right(self._starts, number) - 1
         cached = self._cache.get(group)
         if cached is None:
-            cached = self._cache[group] = [answer_of(row) for row in _decoded(self._read(group, ANSWER))]
+            cached = self._cache[group] = [answer_of(row) for row in decoded(self._read(group, ANSWER))]
             if len(self._cache) > CACHED_GROUPS:
                 self._cache.popitem(last=False)
         else:
@@ -206,7 +218,8 @@ class Compacted:
         self._file.close()
 
 
-def _decoded(table: pa.Table) -> Iterator[Row]:
+def decoded(table: pa.Table) -> Iterator[Row]:
+    """The rows of a table with columns of SCHEMA."""
     columns = {
         name: [value.decode("utf-8", "surrogatepass") for value in column.to_pylist()]
         if name in BINARY

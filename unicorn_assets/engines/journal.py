@@ -80,6 +80,11 @@ class Journal:
                     os.close(self._descriptor)
                     raise
 
+    @property
+    def end(self) -> int:
+        """Offset of the next record."""
+        return self._end
+
     def _recover(self, descriptor: int, found: Callable[[bytes, int], object]) -> None:
         size = os.fstat(descriptor).st_size
         offset = 0

@@ -6,8 +6,9 @@ PATH.parquet. Answers are found by `Request.key`, so nothing that decides an ans
 
 import heapq
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
+from itertools import chain
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
@@ -100,9 +101,68 @@ class AnswerReader:
             return self._compacted.answer(-1 - location)
         return None
 
+    def count(self, samples: Collection[str]) -> int:
+        """How many of the answers are for one of these samples.
+
+        Raises:
+            LakeError: an answer can no longer be read.
+        """
+        found = sum(self._journal_row(location)["id"] in samples for _, location in self._index if location > 0)
+        for sample, key in self._compacted.samples() if self._compacted is not None else ():
+            # A kill during `compact` leaves an answer in both files; it was counted above.
+            found += sample in samples and self._index.get(int(key, 16)) < 0
+        return found
+
+    @property
+    def journal_end(self) -> int:
+        """Where the next answer will stand in the journal."""
+        return self._journal.end
+
+    def journalled(self, since: int) -> Iterator[Row]:
+        """The answers that stand in the journal from the offset `since` on, as they were stored, in no order.
+
+        Raises:
+            LakeError: one is there, but can no longer be read.
+        """
+        return (self._journal_row(location) for _, location in self._index if location > since)
+
+    def usage(self) -> tuple[int, int, int]:
+        """Number of answers that an engine with tokens gave, tokens read for them, and tokens written."""
+        found = [
+            (row["prompt_tokens"], row["completion_tokens"])
+            for row in chain(self.journalled(0), self._compacted.tokens() if self._compacted is not None else ())
+            if row["prompt_tokens"] or row["completion_tokens"]
+        ]
+        return len(found), sum(prompt for prompt, _ in found), sum(completion for _, completion in found)
+
     def _journal_row(self, location: int) -> Row:
         row: dict[str, Any] = json.loads(self._journal.read(location - 1).payload.decode("utf-8", "surrogatepass"))
         return row
+
+    def rows(self) -> Iterator[Row]:
+        """All that is stored, sorted by id and key: what was compacted is sorted, and the journal's is merged in.
+
+        Raises:
+            LakeError: some of it can no longer be read.
+        """
+        merged = heapq.merge(self._compacted_rows(), self._journal_rows(), key=itemgetter(0))
+        return (row for _, row in merged)
+
+    def _compacted_rows(self) -> Iterator[tuple[bytes, Row]]:
+        for row in self._compacted.rows() if self._compacted is not None else ():
+            # A kill during `compact` leaves an answer in both files; the index then points at the journal.
+            if self._index.get(int(row["key"], 16)) < 0:
+                yield compacted.order(row["id"], row["key"]), row
+
+    def _journal_rows(self) -> Iterator[tuple[bytes, Row]]:
+        entries: list[bytes] = []
+        for _, location in self._index:
+            if location > 0:
+                row = self._journal_row(location)
+                entries.append(compacted.order(row["id"], row["key"]) + location.to_bytes(8, "big"))
+        entries.sort()
+        for entry in entries:
+            yield entry[:-8], self._journal_row(int.from_bytes(entry[-8:], "big"))
 
     def _release(self) -> None:
         try:
@@ -178,49 +238,15 @@ class AnswerStore(AnswerReader):
         Raises:
             LakeError: the Parquet file cannot be written; the store stays as it was.
         """
-        if any(location > 0 for _, location in self._index):
-            self._rewrite(lambda key: True)
-
-    def prune(self, keep: Callable[[str], bool]) -> int:
-        """Forgets the answers whose keys are not to be kept, for good, and says how many they were.
-
-        Raises:
-            LakeError: the Parquet file cannot be written; the store stays as it was.
-        """
-        gone = sum(not keep(f"{key:032x}") for key, _ in self._index)
-        if gone:
-            self._rewrite(keep)
-        return gone
-
-    def _rewrite(self, keep: Callable[[str], bool]) -> None:
-        compacted.write(self._file("parquet"), self._sorted(keep))
+        if all(location < 0 for _, location in self._index):
+            return
+        compacted.write(self._file("parquet"), self.rows())
         try:
             self._journal.remove()
         finally:
             if self._compacted is not None:
                 self._compacted.close()
             self._load()
-
-    def _sorted(self, keep: Callable[[str], bool]) -> Iterator[Row]:
-        """The rows to keep, in order: those compacted before are sorted, and those of the journal are merged in."""
-        merged = heapq.merge(self._compacted_rows(), self._journal_rows(), key=itemgetter(0))
-        return (row for _, row in merged if keep(row["key"]))
-
-    def _compacted_rows(self) -> Iterator[tuple[bytes, Row]]:
-        for row in self._compacted.rows() if self._compacted is not None else ():
-            # A kill during `compact` leaves an answer in both files; the index then points at the journal.
-            if self._index.get(int(row["key"], 16)) < 0:
-                yield compacted.order(row["id"], row["key"]), row
-
-    def _journal_rows(self) -> Iterator[tuple[bytes, Row]]:
-        entries: list[bytes] = []
-        for _, location in self._index:
-            if location > 0:
-                row = self._journal_row(location)
-                entries.append(compacted.order(row["id"], row["key"]) + location.to_bytes(8, "big"))
-        entries.sort()
-        for entry in entries:
-            yield entry[:-8], self._journal_row(int.from_bytes(entry[-8:], "big"))
 
     def close(self) -> None:
         """Makes all answers durable, closes the files and lets the next process in.

@@ -4,6 +4,8 @@
 """
 
 from dagster._cli.api import _execute_step_command_body as execute_step_body
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationTargetMaterializationData
+from dagster._core.definitions.data_version import CODE_VERSION_TAG, DATA_VERSION_TAG
 from dagster._core.definitions.executor_definition import multiple_process_executor_requirements
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 from dagster._core.errors import DagsterExecutionInterruptedError
@@ -50,10 +52,13 @@ NOOP_COMPUTE_LOGS = {
 __all__ = [
     "BACKFILL_ID_TAG",
     "BULK_ACTION_TERMINAL_STATUSES",
+    "CODE_VERSION_TAG",
+    "DATA_VERSION_TAG",
     "INDEX_SHARD_NAME",
     "IN_PROGRESS_RUN_STATUSES",
     "NOOP_COMPUTE_LOGS",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
+    "AssetCheckEvaluationTargetMaterializationData",
     "AssetCheckExecutionsTable",
     "BulkActionStatus",
     "BulkActionsFilter",

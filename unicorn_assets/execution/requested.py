@@ -1,6 +1,7 @@
 """What is being made already, or will be: shards of unfinished runs and of backfills that go on."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 
@@ -17,14 +18,19 @@ UNFINISHED = [
 GOING_ON = [BulkActionStatus.REQUESTED, BulkActionStatus.CANCELING, BulkActionStatus.FAILING]
 PARTITION = "dagster/partition"
 RETRY_OF = "dagster/parent_run_id"
+RETRY_STARTS_SECONDS = 600.0
+"""So long a retry that was announced is waited for; it never comes where the run's backfill has ended."""
 
 
 def unfinished(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that have not ended, and those that have failed and will be tried again by the daemon."""
+    """Runs that have not ended, and those that have failed a short while ago and will be tried again by the daemon."""
     runs = list(instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)))
-    coming = instance.get_runs(
-        dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], tags={tags.WILL_RETRY: "true"}), limit=100
+    announced = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        tags={tags.WILL_RETRY: "true"},
+        updated_after=datetime.now(UTC) - timedelta(seconds=RETRY_STARTS_SECONDS),
     )
+    coming = instance.get_runs(announced)
     return runs + [run for run in coming if not _was_retried(instance, run)]
 
 
@@ -38,6 +44,13 @@ def shards(instance: dg.DagsterInstance) -> set[str]:
     for backfill in instance.get_backfills(BulkActionsFilter(statuses=GOING_ON)):
         found.update(_targets(backfill))
     return found
+
+
+def anything(instance: dg.DagsterInstance) -> list[str]:
+    """Names of all runs and backfills that are at work or will be."""
+    runs = [f"run {run.run_id}" for run in unfinished(instance)]
+    backfills = instance.get_backfills(BulkActionsFilter(statuses=GOING_ON))
+    return runs + [f"backfill {backfill.backfill_id}" for backfill in backfills]
 
 
 def whole(instance: dg.DagsterInstance, assets: set[str]) -> bool:

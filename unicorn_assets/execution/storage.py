@@ -6,7 +6,7 @@ what storing an event costs. The files are the same, so the web UI reads them wi
 
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ class KeptEngines(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
+        self._held: dict[str, Connection] | None = None
+        self._holding = ExitStack()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -44,12 +46,40 @@ class KeptEngines(SqliteEventLogStorage):
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._db_lock:
+            if self._held is not None:
+                yield self._hold(shard)
+                return
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection, connection.begin():
                 yield connection
+
+    def _hold(self, shard: str) -> Connection:
+        assert self._held is not None
+        if shard not in self._held:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            connection = self._holding.enter_context(engine.connect())
+            self._holding.enter_context(connection.begin())
+            self._held[shard] = connection
+        return self._held[shard]
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What one thread stores in the block is one transaction a file: all of it or nothing, and in no time.
+
+        Other processes that would store something wait until its end.
+        """
+        with self._holding:
+            self._held = {}
+            try:
+                yield
+            finally:
+                self._held = None
 
     def _engine(self, shard: str) -> Engine:
         if shard in self._engines:

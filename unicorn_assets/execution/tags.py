@@ -12,6 +12,9 @@ WORKER = "unicorn/worker"
 GPU_POOL = "gpu"
 """The pool of all steps of the gpu lane, over all runs."""
 
+BUDGET = "unicorn/budget"
+"""On a run: the budget stopped it; that is no failed try."""
+
 REMINDED = "unicorn/reminded"
 """On a run: its retry, which was announced and had not come, was asked for once more."""
 

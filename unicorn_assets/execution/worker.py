@@ -102,6 +102,9 @@ class Worker:
                 self._answer(channel)
             except wire.ClosedError:
                 channel.close()
+            except Exception:  # without this thread the worker would answer nobody any more
+                log.exception("a conversation could not be begun")
+                channel.close()
 
     def _answer(self, channel: wire.Channel) -> None:
         hello = channel.receive(HELLO_SECONDS)
@@ -112,10 +115,17 @@ class Worker:
                 channel.send(accepted=False)
                 channel.close()
                 return
-            self._slot.holder.write_text(json.dumps({"worker": self._process.written(), "client": hello["client"]}))
+            self._tell_holder(hello["client"])
             channel.send(accepted=True, worker=asdict(self._process))
             self._job = Job(channel, hello["step"], hello["arguments"])
             self._guard.notify()
+
+    def _tell_holder(self, client: str) -> None:
+        """Says whom it works for. A full disk is no reason not to: only a worker that hangs is ended by this file."""
+        try:
+            self._slot.holder.write_text(json.dumps({"worker": self._process.written(), "client": client}))
+        except OSError as error:
+            log.warning("%s cannot be written: %s", self._slot.holder, error.strerror)
 
     def _next(self) -> Job | None:
         """The next job, None where it is time to end."""

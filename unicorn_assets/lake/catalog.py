@@ -34,7 +34,7 @@ class Catalog:
     """The catalog of a lake.
 
     Args:
-        path: the DuckDB file.
+        path: the DuckDB file, in the folder HOME.
         lake: the lake it is derived from.
         pending: folder of the marks.
         lock: lock file of whoever writes or copies the catalog.
@@ -147,7 +147,7 @@ class Catalog:
                 written = tables.replace(connection, self.lake, shards[start : start + SHARDS_AT_A_TIME])
                 done += [mark for one in written for mark in marked[one] if mark.stat().st_mtime_ns <= written[one]]
             connection.execute("COMMIT")
-            views.create(connection, self.lake, anew=views_anew)
+            views.create(connection, self.lake, self.path.parent, anew=views_anew)
             connection.execute("CHECKPOINT")  # closing would do it too, but in silence where it fails
         for mark in done:
             mark.unlink(missing_ok=True)

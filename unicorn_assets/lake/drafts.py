@@ -21,7 +21,9 @@ class Drafts:
             "rows": lake.rows(stage, shard),
             "vectors": lake.vectors(stage, shard),
             "set_aside": lake.set_aside(stage, shard),
+            "pairs": lake.pairs(stage, shard),
             "transfer": lake.transfer(stage, shard),
+            "requests": lake.requests(stage, shard),
             "picture": lake.picture(stage, shard),
         }
         self._sidecar = lake.sidecar_path(stage, shard)
@@ -36,6 +38,7 @@ class Drafts:
     def add(self, kind: str) -> Path:
         """The path to write the file of that kind to."""
         self._targets[kind] = self._known[kind]
+        self._known[kind].parent.mkdir(parents=True, exist_ok=True)
         self.paths[kind] = files.temporary(self._known[kind])
         return self.paths[kind]
 
@@ -63,8 +66,8 @@ class Drafts:
         self._sidecar.unlink(missing_ok=True)
         for kind, path in self.paths.items():
             files.publish(path, self._targets[kind])
-        if "set_aside" in self.paths:
-            files.sync_folder(self._targets["set_aside"].parent)
+        for folder in {path.parent for path in self._targets.values()} - {self._sidecar.parent}:
+            files.sync_folder(folder)
         files.write_whole(self._sidecar, sidecar.dump())
 
     def __enter__(self) -> Self:

@@ -34,9 +34,17 @@ class Lake:
         """Rows that fell out, each with its reason; a folder of its own so that STAGE/*.parquet are rows alone."""
         return self.root / stage / "set_aside" / f"{shard}.parquet"
 
+    def pairs(self, stage: str, shard: str) -> Path:
+        """Pairs of rows that are near each other, where the stage looks for them."""
+        return self.root / stage / "pairs" / f"{shard}.parquet"
+
     def picture(self, stage: str, shard: str) -> Path:
         """The picture of a fitted transfer, where the stage draws one."""
         return self.root / stage / f"{shard}.png"
+
+    def requests(self, stage: str, shard: str) -> Path:
+        """What seeds are missing for a wanted mix, for people to read."""
+        return self.root / stage / f"{shard}.requests.csv"
 
     def transfer(self, stage: str, shard: str) -> Path:
         """A fitted transfer: tensors with their description in the header."""

@@ -9,11 +9,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-_TYPES = {pa.float16(): np.float16, pa.float32(): np.float32}
+_TYPES = {
+    pa.float16(): np.float16,
+    pa.float32(): np.float32,
+    pa.int32(): np.int32,
+    pa.uint32(): np.uint32,
+    pa.uint64(): np.uint64,
+}
 
 
 def numbers(flat: Any) -> NDArray[Any]:
-    """An Arrow array of float16 or float32 without nulls as a read-only view, (n,)."""
+    """An Arrow array of one of those types without nulls as a read-only view, (n,)."""
     dtype = np.dtype(_TYPES[flat.type])
     if not len(flat):
         return np.empty(0, dtype)

@@ -39,8 +39,31 @@ def locked(path: Path, *, what: str, wait_seconds: float) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def shared(path: Path, *, what: str) -> Iterator[None]:
+    """Holds the lock file `path` together with others who share it, against those who want it for themselves.
+
+    Args:
+        path: the lock file; made if missing.
+        what: what the lock protects, for the error.
+
+    Raises:
+        BusyError: another process holds it for itself; names its process id.
+        LakeError: the lock file cannot be written, or its file system knows no locks.
+    """
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with explained(path):
+            _acquire(descriptor, path, what, 0.0, fcntl.LOCK_SH)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def held(path: Path) -> bool:
-    """Whether somebody holds the lock file `path`. Looking may make one who takes it at that moment try again."""
+    """Whether somebody holds the lock file `path`. Looking makes one who takes it at that moment try once more."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
@@ -54,11 +77,12 @@ def held(path: Path) -> bool:
     return False
 
 
-def _acquire(descriptor: int, path: Path, what: str, wait_seconds: float) -> None:
-    deadline = time.monotonic() + wait_seconds
+def _acquire(descriptor: int, path: Path, what: str, wait_seconds: float, kind: int = fcntl.LOCK_EX) -> None:
+    # Once more in any case: `held` of another process takes it for a moment.
+    deadline = time.monotonic() + max(wait_seconds, POLL_SECONDS)
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() >= deadline:

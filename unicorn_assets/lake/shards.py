@@ -1,7 +1,7 @@
 """Writing and reading one shard: rows, vectors and what was set aside, streamed, sorted by id, whole or not at all."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,16 @@ def parquet_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 def with_fingerprint(schema: pa.Schema) -> pa.Schema:
     """The columns of a stage as they stand in its files."""
     return schema.append(pa.field("fingerprint", pa.string()))
+
+
+def write_rows(path: Path, schema: pa.Schema, tables: Iterable[pa.Table]) -> int:
+    """Writes rows, in groups of BATCH_ROWS but for the last, as `ShardWriter` would; returns their number."""
+    count = 0
+    with parquet_writer(path, schema) as writer:
+        for table in tables:
+            writer.write_table(table.select(schema.names))
+            count += table.num_rows
+    return count
 
 
 @dataclass

@@ -40,6 +40,21 @@ SELECT asked.stage, asked.shard, CAST(asked.metrics->>'$.requests' AS BIGINT) AS
 FROM materializations AS asked LEFT JOIN materializations AS kept ON kept.shard = asked.shard AND kept.stage =
     CASE asked.stage WHEN 'expanded_captions' THEN 'curated_captions' ELSE asked.stage END
 WHERE asked.metrics->>'$.requests' IS NOT NULL;
+CREATE VIEW prompts AS
+SELECT stage, shard, task, prompt_version, fields->>'$.engine.kind' AS engine, fields->>'$.engine.model' AS model,
+    fields->>'$.engine.revision' AS revision, coalesce(fields->'$.sampling', fields->'$.dialogs.sampling') AS sampling
+FROM (
+    SELECT *, 'expansion' AS task, fields->>'$.prompt' AS prompt_version FROM materializations
+    WHERE (fields->>'$.prompt') IS NOT NULL
+    UNION ALL
+    SELECT *, unnest(json_keys(fields->'$.prompts')) AS task,
+        json_extract_string(fields, '$.prompts.' || task) AS prompt_version
+    FROM materializations WHERE (fields->'$.prompts') IS NOT NULL
+);
+CREATE VIEW runs AS
+SELECT run_id, min(started) AS started, any_value(host) AS host, any_value(version) AS version,
+    count(DISTINCT stage) AS stages, count(DISTINCT shard) AS shards, sum(seconds) AS seconds, sum(rows_out) AS rows_out
+FROM materializations GROUP BY run_id;
 """
 VERSION = digest(TABLES)
 SHARD_TABLES = ("materializations", "outcomes", "rejections", "check_results", "files")

@@ -4,7 +4,7 @@ Why they are not Parquet: pyarrow takes eight times longer to write a fixed-size
 hundreds of times longer to read it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -205,3 +205,33 @@ def _batch(path: Path, reader: Any, number: int, start: int) -> Any:
             row = start + column.is_null().to_pylist().index(True) // width
             raise LakeError(f"{path} holds no id or no whole vector in row {row}.", _MAKE_AGAIN)
     return batch
+
+
+class VectorRows:
+    """The vectors of several files by file and row, views of the mapped files; no file stays open.
+
+    Args:
+        paths: the files, by any name.
+
+    Raises:
+        LakeError: a file is missing, damaged, or not of the dimension of the others.
+    """
+
+    def __init__(self, paths: Mapping[int, Path]) -> None:
+        self.dimension = 0
+        self._parts: dict[int, list[Halves]] = {}
+        for name, path in paths.items():
+            length = dimension(path)
+            if self.dimension not in (0, length):
+                raise LakeError(f"{path} holds vectors of {length} numbers, others {self.dimension}.", _MAKE_AGAIN)
+            self.dimension = length
+            self._parts[name] = [vectors for _, vectors in vector_batches(path)]
+
+    def take(self, names: NDArray[Any], rows: NDArray[Any]) -> Halves:
+        """The vectors, (n, dimension), that stand in the rows (n,) of the files with these names (n,)."""
+        taken = np.empty((len(rows), self.dimension), np.float16)
+        order = np.lexsort((rows, names))
+        for place in order:
+            part, offset = divmod(int(rows[place]), BATCH_ROWS)
+            taken[place] = self._parts[int(names[place])][part][offset]
+        return taken

@@ -1,10 +1,15 @@
-"""Views of the catalog over the files of the lake: one a stage, and the story of every row across all of them."""
+"""Views of the catalog over the files of a home.
+
+One a stage, the story of every row across all of them, what was set aside anywhere, every stored answer, and the rows
+of every release.
+"""
 
 import re
 from pathlib import Path
 
 import duckdb
 
+from unicorn_assets.lake import cost_views
 from unicorn_assets.lake.layout import ALL, Lake
 
 SHARDED = (
@@ -17,6 +22,8 @@ SHARDED = (
     "pretrain_dataset",
     "instruction_dataset",
 )
+
+UNSHARDED = ("seed_sources", "image_reference", "contamination", "near_duplicates", "selection")
 
 LINEAGE = """
 SELECT id, seeds.shard, seeds.source, seeds.licence, seeds.origin, seeds.file, seeds.row, seeds.topic, seeds.seed,
@@ -35,7 +42,30 @@ LEFT JOIN instruction_dataset AS instruction USING (id)
 """
 
 
-def create(connection: duckdb.DuckDBPyConnection, lake: Lake, *, anew: bool) -> None:
+# A release's version: nothing else in its folder's place, neither `latest` nor a draft, has this many of these signs.
+_VERSION = "[0-9a-f]" * 16
+
+_SET_ASIDE = """
+SELECT parse_path(filename)[-3] AS stage, parse_filename(filename, true) AS shard, id, outcome, reason, detail, text
+FROM ({files})
+"""
+_ANSWERS = """
+SELECT parse_path(filename)[-2] AS stage, parse_filename(filename, true) AS shard, id, task, prompt_version,
+    try(decode(engine)) AS engine, try(decode(model)) AS model, try(decode(revision)) AS revision, temperature, top_p,
+    max_tokens, seed, try(decode(finish_reason)) AS finish_reason, prompt_tokens, completion_tokens,
+    try(decode(text)) AS text
+FROM ({files})
+"""
+_RELEASED = """
+SELECT parts[-2] AS "table", CASE parts[-3] WHEN 'validation' THEN 'validation' ELSE 'train' END AS split,
+    CASE parts[-3] WHEN 'validation' THEN parts[-5] ELSE parts[-4] END AS recipe,
+    CASE parts[-3] WHEN 'validation' THEN parts[-4] ELSE parts[-3] END AS version,
+    parse_filename(filename, true) AS shard, id
+FROM (SELECT id, filename, parse_path(filename) AS parts FROM ({files}))
+"""
+
+
+def create(connection: duckdb.DuckDBPyConnection, lake: Lake, home: Path, *, anew: bool) -> None:
     """Makes the views whose files are there and can be read: `lineage` waits for all stages.
 
     Not inside a transaction, which a view that cannot be made would end.
@@ -43,12 +73,18 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, *, anew: bool) -> 
     Args:
         connection: the catalog.
         lake: the lake.
+        home: the folder that answers and releases stand in.
         anew: makes those again that stand already, and drops those whose files are gone. It reads the names of all
             files, which took 0.08 s at 500 shards: for readers, not for every step.
     """
     queries = {stage: _sharded(lake.rows(stage, "shard-*")) for stage in SHARDED}
-    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in ("seed_sources", "image_reference")}
+    queries |= {stage: _over(lake.rows(stage, ALL)) for stage in UNSHARDED}
+    queries["near_duplicate_pairs"] = _over(lake.pairs("near_duplicates", ALL))
     queries["seeds_set_aside"] = _over(lake.set_aside("seed_sources", ALL))
+    queries["set_aside"] = _SET_ASIDE.format(files=_over(lake.set_aside("*", "*"), lake.root, filename=True))
+    queries["answers"] = _ANSWERS.format(files=_over(home / "answers/*/*.parquet", home, filename=True))
+    rows = home / "releases" / "*" / _VERSION / "**" / "*.parquet"
+    queries["released"] = _RELEASED.format(files=_over(rows, home, filename=True))
     found = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     there = set() if anew else {name for (name,) in found}
     there |= {name for name, query in queries.items() if name not in there and _create(connection, name, query)}
@@ -56,6 +92,7 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, *, anew: bool) -> 
         connection.execute("DROP VIEW IF EXISTS lineage")
     elif "lineage" not in there:
         connection.execute(f"CREATE OR REPLACE VIEW lineage AS {LINEAGE}")
+    cost_views.create(connection, there, anew=anew)
 
 
 def _create(connection: duckdb.DuckDBPyConnection, name: str, query: str) -> bool:
@@ -72,9 +109,13 @@ def _sharded(path: Path) -> str:
     return f"SELECT * EXCLUDE (filename), parse_filename(filename, true) AS shard FROM ({_over(path, filename=True)})"
 
 
-def _over(path: Path, *, filename: bool = False) -> str:
-    """All columns of a Parquet file, or of all whose names the pattern at the end of `path` fits."""
-    pattern = re.sub(r"[*?[]", r"[\g<0>]", str(path.parent)) + f"/{path.name}"
+def _over(path: Path, above: Path | None = None, *, filename: bool = False) -> str:
+    """All columns of a Parquet file, or of all that a pattern fits: what stands in `path` below the folder `above`.
+
+    By itself `above` is the file's folder, so that a pattern stands in its name alone.
+    """
+    above = path.parent if above is None else above
+    pattern = re.sub(r"[*?[]", r"[\g<0>]", str(above)) + f"/{path.relative_to(above)}"
     quoted = pattern.replace("'", "''")
     # Without the last option, a folder of HOME called `name=value` would become a column.
     return f"SELECT * FROM read_parquet('{quoted}', filename = {filename}, hive_partitioning = false)"

@@ -20,6 +20,11 @@ from unicorn_assets.proof.sizes import SIZES, Size
 VERSION = 3
 """Bumped by hand when any row would come out otherwise; results of another version are not used."""
 
+LOCK = "lock"
+"""File in a world's folder, locked by who is at work there."""
+STAMP = "world.json"
+"""File in a world's folder that says what it was made by."""
+
 Progress = Callable[[str], None]
 
 
@@ -116,10 +121,11 @@ def _read(path: Path, size: Size) -> dict[str, Any] | None:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if found.get("made_by") == _made_by(size) else None
+    return found if found.get("made_by") == made_by(size) else None
 
 
-def _made_by(size: Size) -> dict[str, Any]:
+def made_by(size: Size) -> dict[str, Any]:
+    """What decides how a world of that size comes out, beside its seed."""
     return {"version": VERSION, "size": size.figures(), "torch": version("torch"), "numpy": version("numpy")}
 
 
@@ -134,16 +140,16 @@ def _gap_path(plan: Plan, seed: int) -> Path:
 def _examine(plan: Plan, seed: int, wanted: Sequence[tuple[str, int]], tell: Progress) -> None:
     from unicorn_assets.proof.examination import examine, one_thread
     from unicorn_assets.proof.lessons import LESSONS
-    from unicorn_assets.proof.world import LOCK, World
+    from unicorn_assets.proof.world import World
 
-    here = World(plan.world(seed), seed, SIZES[plan.size], tell, _made_by(SIZES[plan.size]))
+    here = World(plan.world(seed), seed, SIZES[plan.size], tell, made_by(SIZES[plan.size]))
     with one_thread(), locked(here.folder / LOCK, what=f"The world {here.folder}", wait_seconds=0):
         here.prepare()
-        gap = {"gap": here.gap(), "made_by": _made_by(here.size)}
+        gap = {"gap": here.gap(), "made_by": made_by(here.size)}
         write_whole(_gap_path(plan, seed), json.dumps(gap, indent=1))
         for number, (name, reader) in enumerate(wanted, start=1):
             found = examine(here, LESSONS[name](here), reader)
-            content = {"row": name, "seed": seed, "reader": reader, **found.figures(), "made_by": _made_by(here.size)}
+            content = {"row": name, "seed": seed, "reader": reader, **found.figures(), "made_by": made_by(here.size)}
             write_whole(_path(plan, name, seed, reader), json.dumps(content, indent=1))
             places, exact = found.score.places, found.score.exact
             tell(f"{number} of {len(wanted)}: {name}: places {places:.3f}, exact {exact:.3f} ({found.seconds:.0f} s)")

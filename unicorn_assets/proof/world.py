@@ -21,11 +21,13 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets.alignment import Alignment, Images
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
+from unicorn_assets.judging import Curation, DialogRules
 from unicorn_assets.lake.files import clear_leftovers, whole, write_whole
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import VectorWriter, read_vectors
 from unicorn_assets.proof import towers, wording
+from unicorn_assets.proof.experiment import LOCK, STAMP
 from unicorn_assets.proof.far import FarGap, shift_share
 from unicorn_assets.proof.scenes import OTHER, USUAL, Mix, Scenes, draw, render
 from unicorn_assets.proof.sizes import Size
@@ -42,8 +44,6 @@ METHOD: Name = "matched"
 Vectors = NDArray[np.float32]
 Turns = list[tuple[str, str]]
 Progress = Callable[[str], None]
-
-LOCK = "lock"
 
 _SEEDS, _REFERENCE, _OTHER, _PAIRS, _TESTS, _CEILING, _FAR = range(2, 9)
 """Streams of chance; the towers have the first."""
@@ -190,7 +190,7 @@ class World:
 
     def _clear_older(self) -> None:
         """Removes a world of another kind, but for the lock that is held on it, and what killed processes left."""
-        stamp = self.folder / "world.json"
+        stamp = self.folder / STAMP
         if not stamp.exists() or stamp.read_text(encoding="utf-8") != self._made_by:
             for one in self.folder.iterdir():
                 if one.is_dir():
@@ -235,7 +235,9 @@ class World:
             seeds=recipes.Seeds(sources=(source,)),
             # A writer of its own, in the place of a served model: no word of its answers is unknown to the towers.
             engine=recipes.Engine(kind="openai", model="scene-writer", revision=VERSION),
-            curation=recipes.Curation(min_words=10, max_repetition=1.0, min_seed_words=0.4),
+            curation=Curation(min_words=10, max_repetition=1.0, min_seed_words=0.4),
+            # The writer asks for the number of shapes in more than one wording.
+            dialogs=recipes.Dialogs(rules=DialogRules(repeats=False)),
             encoder=recipes.Encoder(model="towers"),
             alignment=Alignment(method=METHOD, images=Images(path=str(self.reference()))),
         )

@@ -9,8 +9,9 @@ from shutil import copyfile
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
+from unicorn_assets.lake.withdrawals import Withdrawal
 from unicorn_assets.recipe import Recipe, Release
-from unicorn_assets.release import card, changes, data, images, manifest, tables, transfer_card
+from unicorn_assets.release import card, changes, data, images, manifest, tables, transfer_card, withdrawals
 from unicorn_assets.release.changes import counted_changes
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
@@ -55,6 +56,7 @@ def build(
     draft: Path,
     progress: Progress | None = None,
     before: Path | None = None,
+    withdrawn: Sequence[Withdrawal] = (),
 ) -> Built:
     """Writes the release of these shards into `draft`. The same shards give the same bytes, in whatever order named.
 
@@ -66,6 +68,7 @@ def build(
         draft: the folder to write; not there yet, or empty. The caller removes it if this fails.
         progress: told how many rows of both tables are written.
         before: the release before, to tell what changed since; its version is no part of the new one's.
+        withdrawn: what is withdrawn now, to tell it.
 
     Raises:
         LakeError: a shard is missing, damaged or does not fit the others, a sample has no vector or no seed, no row is
@@ -89,6 +92,8 @@ def build(
             coverage=manifest.ShardCoverage(
                 released=coverage.fresh, expected=coverage.expected, missing=sorted(coverage.missing)
             ),
+            selection=manifest.selected(inputs),
+            mix=manifest.mix(inputs, recipe),
             made_by=manifest.made_by(inputs, transfer.method.image_rule().text),
             licences=_licences(written.origins),
             libraries=manifest.libraries(),
@@ -97,6 +102,7 @@ def build(
             files={},
             changes=None,
             seal="",
+            withdrawn=tuple(withdrawals.told(inputs, withdrawn)),
         )
         if facts.samples == 0:
             raise LakeError(

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unicorn_assets.release import transfer_card, usage
+from unicorn_assets.release import selection_card, transfer_card, usage
 from unicorn_assets.release.manifest import Manifest, Spread
 from unicorn_assets.release.splits import named, splits
 from unicorn_assets.transfer.metrics import words
@@ -24,6 +24,10 @@ HUB_LICENCES = frozenset({
 # fmt: on
 """Identifiers of licences of data that the Hub knows; anything else is `other` there, and in full in the card."""
 
+MOST_WITHDRAWN = 50
+"""Withdrawals that are shown; the manifest has all."""
+FITTED = "The transfer was fitted before on a sample that held captions of {rows:,} of them, and has not been refitted."
+
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 LARGEST = "10M<n<100M"
 
@@ -42,7 +46,9 @@ def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]], *, pictur
         f"## What made it\n\n{_made_by(facts)}",
         f"## Tables\n\n{_tables(facts)}",
         f"## What became of every row\n\n{_stages(facts)}",
+        f"## Selection\n\n{_selection(facts)}",
         f"## Licences\n\n{_licences(facts)}",
+        *([f"## Withdrawn\n\n{_withdrawn(facts)}"] if facts.withdrawn else []),
         f"## Splits and versions\n\n{_splits(facts)}\n\n{usage.VERSIONS}",
         f"## How to load it\n\n{usage.loading(facts.formats)}",
         f"## Vectors in the place of images\n\n{usage.VECTORS}\n\n{_transfer(facts, pictured)}",
@@ -148,7 +154,10 @@ def _stages(facts: Manifest) -> str:
         for name, stage in facts.stages.items()
     ]
     text = _table(["stage", "rows in", "rows out", "rejected", "not selected"], rows)
-    text += "\n\nSeeds and alignment count the whole corpus, the other stages the shards of this release."
+    text += (
+        "\n\nSeeds and alignment count the whole corpus, the other stages the shards of this release. A row of the "
+        "selection is\na candidate of either table."
+    )
     warnings = [
         f"- `{name}`, check `{check}` failed on {warned.shards:,} of {len(stage.fingerprints):,}: {warned.description}"
         for name, stage in facts.stages.items()
@@ -161,6 +170,13 @@ def _reasons(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{reason} {count:,}" for reason, count in counts.items()) or "0"
 
 
+def _selection(facts: Manifest) -> str:
+    parts = [selection_card.WORDS, _table(selection_card.HEADER, selection_card.figures(facts.selection))]
+    if facts.mix:
+        parts += [selection_card.MIX_WORDS, _table(selection_card.MIX_HEADER, selection_card.mix(facts.mix))]
+    return "\n\n".join(parts)
+
+
 def _licences(facts: Manifest) -> str:
     rows = [
         [one.source, one.licence, one.origin, f"{one.pretrain:,}", f"{one.instruction:,}"] for one in facts.licences
@@ -170,6 +186,19 @@ def _licences(facts: Manifest) -> str:
         "the terms of the model that wrote them apply as well. A seed in several sources counts for the first.\n\n"
         + _table(["source", "licence", "origin", "pretrain rows", "instruction rows"], rows)
     )
+
+
+def _withdrawn(facts: Manifest) -> str:
+    shown = facts.withdrawn[:MOST_WITHDRAWN]
+    rows = [[f"{one.kind} `{one.name}`", one.when[:10], one.why, f"{one.rows:,}"] for one in shown]
+    text = (
+        "Nothing in this release was made of these seeds. A version from before a withdrawal may hold what was.\n\n"
+        + _table(["what", "when", "why", "rows of the sources kept out"], rows)
+    )
+    more = len(facts.withdrawn) - len(shown)
+    text += f"\n\n{more:,} more stand in `manifest.json`." if more else ""
+    fitted = sum(one.fitted_on for one in facts.withdrawn)
+    return text + (f"\n\n{FITTED.format(rows=fitted)}" if fitted else "")
 
 
 def _transfer(facts: Manifest, pictured: bool) -> str:

@@ -15,7 +15,7 @@ import duckdb
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import sha256
-from unicorn_assets.release.inputs import Inputs
+from unicorn_assets.release.inputs import SELECTION, Inputs
 from unicorn_assets.release.manifest import Changes, Manifest, Reason, TableChanges, read
 from unicorn_assets.release.tables import EMBEDDINGS, SOURCES
 from unicorn_assets.section import flatten
@@ -176,6 +176,8 @@ def _why(
     )
     for rank, stage in enumerate(_stages(inputs, table)):
         _note(connection, _files(inputs, stage, "set_aside"), rank, f"'{stage}: ' || reason")
+    decided = _files(inputs, SELECTION, "rows")
+    _note(connection, decided, 500, f"'{SELECTION}: ' || reason", where=f"\"table\" = '{table.rpartition('/')[2]}'")
     side = table.rpartition("/")[0]
     for other in sorted(name for name in new.tables if name.rpartition("/")[2] == table.rpartition("/")[2]):
         if other != table:
@@ -192,14 +194,20 @@ def _why(
 
 
 def _note(
-    connection: duckdb.DuckDBPyConnection, files: Sequence[str], rank: int, reason: str, *, anti: bool = False
+    connection: duckdb.DuckDBPyConnection,
+    files: Sequence[str],
+    rank: int,
+    reason: str,
+    *,
+    anti: bool = False,
+    where: str = "true",
 ) -> None:
-    """Notes a reason for the dropped rows whose id is in these files; with `anti`, for those whose is not."""
+    """Notes a reason for the dropped rows whose id is in these files, in a row that is so; with `anti`, is not."""
     if files:
+        found = f"(SELECT * FROM read_parquet(?, hive_partitioning = false) WHERE {where}) AS found"
         connection.execute(
             f"INSERT INTO reasons SELECT id, {rank}, any_value({reason}) FROM dropped "
-            + ("ANTI JOIN" if anti else "JOIN")
-            + " (SELECT * FROM read_parquet(?, hive_partitioning = false)) AS found USING (id) GROUP BY id",
+            f"{'ANTI JOIN' if anti else 'JOIN'} {found} USING (id) GROUP BY id",
             [list(files)],
         )
 

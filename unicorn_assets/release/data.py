@@ -10,11 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from unicorn_assets.curation.decisions import Leaving, ids_of
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.shards import open_parquet, readable
 from unicorn_assets.lake.vectors import VectorWriter, dimension, iter_vectors
 from unicorn_assets.recipe import Release
 from unicorn_assets.release import tables, unicorn_authors
 from unicorn_assets.release.figures import Counting
-from unicorn_assets.release.inputs import Inputs
+from unicorn_assets.release.inputs import SELECTION, Inputs
 from unicorn_assets.release.lookup import Lookup
 from unicorn_assets.release.sinks import Rows, Sink, folders
 from unicorn_assets.release.splits import Split, named, split_of, splits
@@ -91,12 +94,15 @@ def write(inputs: Inputs, folder: Path, chosen: Release, progress: Progress = si
         pickles = None
         if "unicorn_authors" in chosen.formats:
             pickles = stack.enter_context(unicorn_authors.ListWriter(folder / unicorn_authors.EMBEDDINGS))
+        leaving = Leaving.of(_decisions(inputs.file(SELECTION, ALL, "rows")))
         for shard in inputs.shards:
             vectors = inputs.file("synthetic_image_embeddings", shard, "vectors")
             released: set[str] = set()
             for table in tables.COLUMNS:
                 mine = {side: sinks[side, table] for side in sides}
-                released |= _write_table(inputs, shard, table, mine, vectors, chosen.validation, written, count)
+                released |= _write_table(
+                    inputs, shard, table, mine, vectors, chosen.validation, leaving, written, count
+                )
             target = folder / EMBEDDINGS / f"{shard}.arrow"
             places = _copy_vectors(vectors, target, released, pickles)
             written.rows[EMBEDDINGS][shard] = len(places)
@@ -110,9 +116,7 @@ class _Progress:
 
     def __init__(self, progress: Progress, inputs: Inputs) -> None:
         self._progress, self._done = progress, 0
-        self._total = sum(
-            inputs.sidecars[stage][shard].rows_out for stage in tables.SOURCES.values() for shard in inputs.shards
-        )
+        self._total = inputs.sidecars[SELECTION][ALL].rows_out
 
     def add(self, rows: int) -> None:
         self._done += rows
@@ -126,10 +130,11 @@ def _write_table(
     sinks: dict[Split, Sink],
     vectors: Path,
     share: float,
+    leaving: Leaving,
     written: Written,
     progress: _Progress,
 ) -> set[str]:
-    """Writes one table of one shard, each row to its side; returns the ids."""
+    """Writes the selected rows of one table of one shard, each to its side; returns the ids."""
     rows = inputs.file(tables.SOURCES[table], shard, "rows")
     seeds = inputs.file("caption_seeds", shard, "rows")
     ids: set[str] = set()
@@ -138,7 +143,7 @@ def _write_table(
     with ExitStack() as stack:
         for sink in sinks.values():
             stack.enter_context(sink.shard(shard, dimension(vectors)))
-        for found, origins in _joined(rows, vectors, seeds, table, shard):
+        for found, origins in _joined(rows, vectors, seeds, table, shard, leaving):
             written.origins[table].update(origins)
             written.examples.setdefault(table, tables.example(found.batch, found.vectors))
             written.figures[table].add(found.records)
@@ -152,16 +157,26 @@ def _write_table(
     return ids
 
 
-def _joined(rows: Path, vectors: Path, seeds: Path, table: str, shard: str) -> Iterator[tuple[Rows, list[Origin]]]:
-    """Rows with their vectors, and the origins of their seeds, a batch at a time. All files are sorted by id."""
+def _joined(
+    rows: Path, vectors: Path, seeds: Path, table: str, shard: str, leaving: Leaving
+) -> Iterator[tuple[Rows, list[Origin]]]:
+    """Selected rows with their vectors, and the origins of their seeds, a batch at a time. Files are sorted by id."""
     again = f"materialize {tables.SOURCES[table]} [{shard}] and what stands above it again."
     images = Lookup(iter_vectors(vectors), what=f"vector in {vectors}", cure=again)
     origins = Lookup(_origins(seeds), what=f"seed in {seeds}", cure=again)
     for batch in tables.batches(rows, tables.COLUMNS[table]):
+        batch = batch.filter(pa.array(leaving.stays(table, ids_of(batch.column("id")))))
         ids: list[str] = batch.column("id").to_pylist()
+        if not ids:
+            continue
         found = np.concatenate([values[positions] for values, positions in images.find(ids)])
         whence = [values[one] for values, positions in origins.find(ids) for one in positions]
         yield Rows(batch, batch.to_pylist(), found), whence
+
+
+def _decisions(path: Path) -> pa.Table:
+    with open_parquet(path) as parquet, readable(path):
+        return parquet.read(["id", "table"])
 
 
 def _origins(seeds: Path) -> Iterator[tuple[list[str], list[Origin]]]:

@@ -13,6 +13,8 @@ from unicorn_assets.lake.views import SHARDED
 UNSHARDED = ("seed_sources", "modality_alignment")
 IMAGES = "image_reference"
 """Stands beside them where the recipe names images."""
+SELECTION = "selection"
+"""What of the shards goes out."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ def gather(lake: Lake, shards: Sequence[str]) -> Inputs:
     for stage in SHARDED:
         for found in sidecars[stage].values():
             _refuse_strangers(found, sidecars)
+    selection = lake.need(SELECTION, ALL)
+    below = [name for name in selection.inputs if name not in sidecars]
+    sidecars |= {name: {ALL: lake.need(name, ALL)} for name in below} | {SELECTION: {ALL: selection}}
     return Inputs(lake, names, sidecars)
 
 

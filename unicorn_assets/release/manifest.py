@@ -18,12 +18,12 @@ from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Part, Sidecar
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.release.inputs import Inputs
+from unicorn_assets.release.inputs import SELECTION, Inputs
 from unicorn_assets.release.splits import SPLITS, named
 from unicorn_assets.release.tables import COLUMNS
 from unicorn_assets.transfer.metrics.results import GapReport
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Version of the folder's layout, the manifest and the card; bumped by hand when one of them changes."""
 
 FILE = "manifest.json"
@@ -53,6 +53,25 @@ class Warned(Part):
 
     shards: int
     description: str
+
+
+class Selected(Part):
+    """What the selection made of a table's candidates: how many went in and out, and how many stayed behind and why."""
+
+    candidates: int
+    selected: int
+    left: dict[str, int]
+
+
+class MixPart(Part):
+    """A part of the recipe's mix: its share as wanted, among the candidates and among what goes out; and in rows."""
+
+    wanted: float
+    before: float
+    after: float
+    candidates: int
+    selected: int
+    missing: int
 
 
 class StageFacts(Part):
@@ -134,6 +153,26 @@ class Changes(Part):
     problem: str = ""
 
 
+class Withdrawn(Part):
+    """What was withdrawn and may not come back, as it stood when the release was made.
+
+    Args:
+        kind: `seed`, `source` or `licence`.
+        name: the seed's id, the source's name or the licence.
+        why: the reason, in the words of whoever did it.
+        when: UTC, in ISO 8601.
+        rows: rows of the recipe's sources that it keeps out.
+        fitted_on: how many of them the transfer was fitted on, before.
+    """
+
+    kind: str
+    name: str
+    why: str
+    when: str
+    rows: int
+    fitted_on: int
+
+
 class ShardCoverage(Part):
     """How many of the recipe's shards were complete and fresh, and which were not.
 
@@ -154,12 +193,15 @@ class Manifest(Part):
     tables: dict[str, Table]
     figures: dict[str, Figures]
     coverage: ShardCoverage
+    selection: dict[str, Selected]
+    mix: dict[str, MixPart]
     made_by: MadeBy
     licences: list[Licence]
     libraries: dict[str, str]
     recipe: dict[str, Any]
     stages: dict[str, StageFacts]
     files: dict[str, File]
+    withdrawn: tuple[Withdrawn, ...] = ()
     changes: Changes | None
     seal: str
 
@@ -208,11 +250,11 @@ class Manifest(Part):
 
     def content_version(self) -> str:
         """Hash of all that the release holds, 16 hexadecimal digits."""
-        return digest(self.model_dump(exclude={"version", "changes", "seal"}))[:16]
+        return digest(self.model_dump(exclude={"version", "changes", "seal"} | self._absent))[:16]
 
     def whole(self) -> str:
         """Hash of everything but the seal itself, 16 hexadecimal digits."""
-        return digest(self.model_dump(exclude={"seal"}))[:16]
+        return digest(self.model_dump(exclude={"seal"} | self._absent))[:16]
 
     def sealed(self) -> "Manifest":
         """The manifest with its version and its seal."""
@@ -221,7 +263,12 @@ class Manifest(Part):
 
     def dump(self) -> str:
         """The manifest as JSON text."""
-        return self.model_dump_json(indent=1) + "\n"
+        return self.model_dump_json(indent=1, exclude=self._absent) + "\n"
+
+    @property
+    def _absent(self) -> set[str]:
+        """What is not written where it says nothing, so that a release without it is as it was before there was it."""
+        return set() if self.withdrawn else {"withdrawn"}
 
 
 def libraries() -> dict[str, str]:
@@ -268,6 +315,19 @@ def stage_facts(sidecars: Mapping[str, Sidecar]) -> StageFacts:
         decided_by=_portable(next(iter(sidecars.values())).fields),
         fingerprints={shard: found.fingerprint for shard, found in sidecars.items()},
     )
+
+
+def selected(inputs: Inputs) -> dict[str, Selected]:
+    """What the selection made of each table."""
+    told: Mapping[str, Mapping[str, Any]] = inputs.sidecars[SELECTION][ALL].metrics["tables"]
+    return {table: Selected.model_validate(told[table]) for table in COLUMNS if table in told}
+
+
+def mix(inputs: Inputs, recipe: Recipe) -> dict[str, MixPart]:
+    """The parts of the recipe's mix, in its order, what fits none last; none where it asks for none."""
+    told: Mapping[str, Mapping[str, Any]] = inputs.sidecars[SELECTION][ALL].metrics.get("mix", {})
+    order = [one.label for one in recipe.mix.wanted]
+    return {part: MixPart.model_validate(told[part]) for part in (*order, *(told.keys() - set(order)))}
 
 
 def made_by(inputs: Inputs, image_rule: str) -> MadeBy:

@@ -31,7 +31,8 @@ class Rows:
         """The rows at these positions."""
         if len(keep) == len(self.records):
             return self
-        return Rows(self.batch.take(pa.array(keep)), [self.records[one] for one in keep], self.vectors[keep])
+        rows = pa.array(keep, pa.int64())  # of no rows, too, which have no type by themselves
+        return Rows(self.batch.take(rows), [self.records[one] for one in keep], self.vectors[keep])
 
 
 def folders(split: Split, formats: Collection[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from unicorn_assets.engines.base import Answer, Request
 from unicorn_assets.settings import Prices
 
 HOUR = 3600.0
@@ -33,6 +34,32 @@ class Usage:
         return Usage(
             round(self.prompt_tokens * factor), round(self.completion_tokens * factor), self.device_seconds * factor
         )
+
+
+class Wasted:
+    """What was spent on answers that were no use, by task and reason."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, dict[str, int]] = {}
+
+    def add(self, request: Request, reason: str, answer: Answer) -> None:
+        """Counts the answer to a request that is set aside for that reason."""
+        one = self._found.setdefault(
+            f"{request.task}/{reason}", {"rows": 0, "prompt_tokens": 0, "completion_tokens": 0}
+        )
+        one["rows"] += 1
+        one["prompt_tokens"] += answer.prompt_tokens
+        one["completion_tokens"] += answer.completion_tokens
+
+    def metrics(self) -> dict[str, Any]:
+        """As the sidecar holds it; nothing where nothing was set aside."""
+        return {"spent_on_rejects": dict(sorted(self._found.items()))} if self._found else {}
+
+
+def tariff(prices: Prices) -> dict[str, Any]:
+    """The prices as the sidecar holds them, so that answers bought before count by them too; nothing without any."""
+    found = prices.model_dump(include={"currency", "prompt_million", "completion_million", "device_hour"})
+    return {"prices": found} if any(price for name, price in found.items() if name != "currency") else {}
 
 
 def bill(usage: Usage, prices: Prices, rows: int) -> dict[str, Any]:

@@ -33,10 +33,11 @@ from unicorn_assets.stages.transfer_checks import GAP
 from unicorn_assets.stages.transfer_picture import picture
 from unicorn_assets.synthesis.answers import InvalidAnswer, parse_expansion
 from unicorn_assets.transfer.c3 import chosen_noise
-from unicorn_assets.transfer.choices import READS, USE_IMAGES
+from unicorn_assets.transfer.choices import NEED_COVARIANCES, READS, USE_IMAGES
 from unicorn_assets.transfer.fitted import FittedTransfer
 from unicorn_assets.transfer.fitting import Options, fit
 from unicorn_assets.transfer.gap import measure
+from unicorn_assets.transfer.statistics import check_enough
 
 LEAST_SAMPLES = 2
 """A mean of fewer would be the text itself."""
@@ -108,6 +109,8 @@ def _captions(
 def _align(work: Work, drafts: Drafts) -> Made:
     images = _images(work)
     sample, asked = _sample(work), Asked()
+    rows_in = sum(len(rows) for rows in sample.values())
+    _refuse_too_few(work, rows_in, images)
     out = _embed(work, drafts, sample, asked)
     texts = Embeddings(drafts.paths["vectors"], "Arrow")
     transfer = _fit(work, texts, images)
@@ -129,7 +132,6 @@ def _align(work: Work, drafts: Drafts) -> Made:
         GAP: gap.report.figures(axes=None),
         **undrawn,
     }
-    rows_in = sum(len(rows) for rows in sample.values())
     return Made(rows_in, out.rows_out, out.rejected, produced={ALL: transfer.version}, metrics=metrics)
 
 
@@ -140,6 +142,15 @@ def _images(work: Work) -> Embeddings | None:
     found = Embeddings(work.lake.vectors(IMAGE_REFERENCE.name, ALL))
     check_dimension(work.tools, found.dimension, f"The image reference {work.recipe.alignment.images.path}")
     return found
+
+
+def _refuse_too_few(work: Work, captions: int, images: Embeddings | None) -> None:
+    """Says before any caption is paid for what no answer can change: that the fit has too few rows to stand on."""
+    if captions < LEAST_SAMPLES:
+        raise TransferError(f"There are {captions} seeds to calibrate with; a fit needs {LEAST_SAMPLES}.", "add seeds.")
+    if images is not None and work.recipe.alignment.method in NEED_COVARIANCES:
+        check_enough("texts", captions, images.dimension)
+        check_enough("images", min(images.rows, work.recipe.alignment.sample), images.dimension)
 
 
 def _embed(work: Work, drafts: Drafts, sample: dict[str, list[tuple[str, str]]], asked: Asked) -> ShardWriter:

@@ -5,7 +5,7 @@ stored, and the second pass reads them back.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,9 +14,15 @@ from unicorn_assets.engines.base import Answer, Request
 from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import LakeError
 from unicorn_assets.settings import Prices
-from unicorn_assets.stages.accounting import Usage, bill
+from unicorn_assets.stages.accounting import Usage, bill, tariff
 from unicorn_assets.stages.base import Progress
+from unicorn_assets.stages.books import booked
+from unicorn_assets.stages.budget import exceeded
+from unicorn_assets.stages.settling import settle
 from unicorn_assets.stages.tools import Tools
+
+HELD_SECONDS = 0.5
+"""Time between two looks whether other processes have given room in the budget back."""
 
 
 @dataclass
@@ -55,6 +61,7 @@ class Asked:
             "device_seconds": round(usage.device_seconds, 3),
             **({"engine_log": self.log} if self.log else {}),
             **bill(usage, prices, rows),
+            **tariff(prices),
         }
 
 
@@ -82,28 +89,18 @@ def answers(
         complete: whether these are all requests of the shard, so that its store can be compacted.
 
     Raises:
+        BudgetError: the settings' budget has no room for the next request; what was in flight is stored.
         EngineError: the engine cannot go on; finished answers are kept.
     """
-    model = tools.engine.model
     with AnswerStore(tools.home.answers(stage, shard)) as store:
-
-        def missing() -> Iterator[Request]:
-            for request in requests():
-                if request.key(model) in store:
-                    asked.reused += 1
-                else:
-                    asked.requests += 1
-                    yield request
-
-        # Closed at once where storing fails: a traceback would keep the generator, and its connections, alive.
-        with _metered(tools, asked), closing(tools.engine.generate(missing())) as answered:
-            for done, (request, answer) in enumerate(answered, start=1):
-                store.put(request.key(model), request, model, answer)
-                progress(asked.reused + done, total)
+        ask(
+            tools, stage, {shard: store}, lambda request: shard, requests(), asked=asked, total=total, progress=progress
+        )
         if complete:
             store.compact()
         else:
             store.sync()
+        model = tools.engine.model
         for request in requests():
             stored = store.get(request.key(model))
             if stored is None:
@@ -112,6 +109,73 @@ def answers(
                     "run again; it is asked for once more.",
                 )
             yield request, stored
+
+
+def ask(
+    tools: Tools,
+    stage: str,
+    stores: Mapping[str, AnswerStore],
+    shard_of: Callable[[Request], str],
+    requests: Iterable[Request],
+    *,
+    asked: Asked,
+    total: int,
+    progress: Progress,
+    landed: Callable[[Request, Answer], None] = lambda request, answer: None,
+) -> None:
+    """Asks for what the stores do not hold, of all their shards at once; each answer counts once it is stored.
+
+    Args:
+        tools: home and engine.
+        stage: the stage that the answers belong to.
+        stores: the open stores by shard.
+        shard_of: the shard of a request.
+        requests: what is wanted.
+        asked: counts what the asking took.
+        total: number of rows that may ask, for the progress.
+        progress: told how many answers are there.
+        landed: told of each answer that was asked for.
+
+    Raises:
+        BudgetError: the settings' budget has no room for the next request; what was in flight is stored.
+        EngineError: the engine cannot go on; finished answers are kept.
+    """
+    model, done = tools.engine.model, 0
+
+    def missing() -> Iterator[Request]:
+        for request in requests:
+            if request.key(model) in stores[shard_of(request)]:
+                asked.reused += 1
+            else:
+                asked.requests += 1
+                yield request
+
+    source = missing()
+    with (
+        _metered(tools, asked),
+        booked(tools, stage, {f"{stage}/{shard}": store for shard, store in stores.items()}) as books,
+    ):
+        while True:
+            before = done
+            # Closed at once where storing fails: a traceback would keep the generator, and its connections, alive.
+            with closing(tools.engine.generate(books.admitted(source))) as answered:
+                for request, answer in answered:
+                    done, shard = done + 1, shard_of(request)
+                    stores[shard].put(request.key(model), request, model, answer)
+                    books.landed(request, answer, f"{stage}/{shard}")
+                    landed(request, answer)
+                    progress(asked.reused + done, total)
+            if not books.held_back:
+                return
+            if done > before:
+                continue  # what was in flight may have taken less than it could
+            if not books.waits:
+                break
+            time.sleep(HELD_SECONDS)
+            settle(tools.home, tools.settings.prices)  # what a process held that was killed
+            progress(asked.reused + done, total)
+    where = f"{stage} [{next(iter(stores))}]" if len(stores) == 1 else stage
+    raise exceeded(tools, books.need, where, f"has {asked.reused + done:,} of {total:,} answers")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -86,10 +87,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found, with the figures behind it."""
+    """What a check found, with the figures behind it; its severity where the recipe settles that."""
 
     passed: bool
     figures: Mapping[str, Any] = field(default_factory=dict)
+    severity: Severity | None = None
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,9 @@ class Stage:
         timeout_seconds: without a sign of progress for so long it hangs.
         frozen: whether what stands is kept when the inputs change, until it is made again on request.
         intact: what is wrong with output outside the lake, None if nothing.
+        figures: those metrics that say what its rows are like, read back from its files by kind. A stage has it whose
+            rows are too dear to be made again for another number of shards: they are moved. What it set aside stands
+            sorted by outcome and id then.
     """
 
     name: str
@@ -134,6 +139,7 @@ class Stage:
     timeout_seconds: float = 1800.0
     frozen: bool = False
     intact: Callable[[Tools, Sidecar], str | None] = lambda tools, sidecar: None
+    figures: Callable[[Mapping[str, Path]], dict[str, Any]] | None = None
 
     @property
     def columns(self) -> pa.Schema:

@@ -1,19 +1,22 @@
 """Stage 1: `expanded_captions` asks for a dense caption of each seed; `curated_captions` keeps what is good enough."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from unicorn_assets.curation import rules
+from unicorn_assets.curation import quality, rules
 from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
-from unicorn_assets.lake.shards import ShardWriter
-from unicorn_assets.stages import checks
+from unicorn_assets.lake.shards import ShardWriter, read_rows
+from unicorn_assets.stages import checks, meters
+from unicorn_assets.stages.accounting import Wasted
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
+from unicorn_assets.stages.topics import TOPICS_KEPT, Topics
 from unicorn_assets.synthesis import prompts
 from unicorn_assets.synthesis.answers import PARSER_VERSION, InvalidAnswer, parse_expansion
 
@@ -31,7 +34,9 @@ def expansion_fields(tools: Tools) -> dict[str, Any]:
 
 def curation_fields(tools: Tools) -> dict[str, Any]:
     """What decides whether a caption is kept."""
-    return {"curation": tools.recipe.curation.model_dump(), "rules": rules.CURATION_VERSION}
+    chosen = tools.recipe.curation
+    asked = {"quality": quality.QUALITY_VERSION} if chosen.min_quality else {}
+    return {"curation": chosen.model_dump(), "rules": rules.CURATION_VERSION, **asked}
 
 
 def expansion_request(sample: str, seed: str, tools: Tools) -> Request:
@@ -45,7 +50,7 @@ def _expand(work: Work, drafts: Drafts) -> Made:
             yield expansion_request(row["id"], row["seed"], work.tools)
 
     out = ShardWriter(drafts, EXPANDED_CAPTIONS.columns, work.fingerprint)
-    asked, rows_in, length = Asked(), work.inputs["caption_seeds"].rows_out, 0
+    asked, wasted, rows_in, length = Asked(), Wasted(), work.inputs["caption_seeds"].rows_out, 0
     for request, answer in answers(
         work.tools, work.stage, work.shard, requests, asked=asked, total=rows_in, progress=work.progress
     ):
@@ -53,6 +58,7 @@ def _expand(work: Work, drafts: Drafts) -> Made:
             caption = parse_expansion(answer.text, answer.finish_reason)
         except InvalidAnswer as invalid:
             out.reject(request.id, invalid.reason, invalid.detail, answer.text)
+            wasted.add(request, invalid.reason, answer)
             continue
         length += len(caption.split())
         out.row(
@@ -64,9 +70,13 @@ def _expand(work: Work, drafts: Drafts) -> Made:
         )
     out.finish()
     mean = {"words_mean": round(length / out.rows_out, 1)} if out.rows_out else {}
-    return Made(
-        rows_in, out.rows_out, out.rejected, metrics=asked.metrics(work.tools.settings.prices, out.rows_out) | mean
-    )
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out) | mean | wasted.metrics()
+    return Made(rows_in, out.rows_out, out.rejected, metrics=metrics)
+
+
+def _expansion_figures(paths: Mapping[str, Path]) -> dict[str, Any]:
+    lengths = [len(row["caption"].split()) for row in read_rows(paths["rows"], ["caption"])]
+    return {"words_mean": round(sum(lengths) / len(lengths), 1)} if lengths else {}
 
 
 EXPANDED_CAPTIONS = Stage(
@@ -87,29 +97,44 @@ EXPANDED_CAPTIONS = Stage(
     checks=checks.ROWS,
     lane="gpu",
     timeout_seconds=7200.0,  # a server may take half an hour to start, and be down for a while
+    figures=_expansion_figures,
 )
 
 
 def _curate(work: Work, drafts: Drafts) -> Made:
     out = ShardWriter(drafts, CURATED_CAPTIONS.columns, work.fingerprint)
     rows_in = work.inputs["expanded_captions"].rows_out
+    metered, topics = list[str](), Topics(work.rows("caption_seeds", ["id", "topic"]))
     for number, row in enumerate(work.rows("expanded_captions", ["id", "seed", "caption"]), start=1):
         reasons = rules.judge(row["seed"], row["caption"], work.recipe.curation)
+        topics.count(row["id"], reasons[0].code if reasons else "")
         if reasons:
             out.reject(row["id"], reasons[0].code, "; ".join(reason.detail for reason in reasons), row["caption"])
         else:
+            if len(metered) < meters.METERED:
+                metered.append(row["caption"])
             figures = rules.measures(row["seed"], row["caption"])
-            out.row(**row, words=figures.words, repetition=figures.repetition, seed_words=figures.seed_words)
+            out.row(
+                **row,
+                words=figures.words,
+                repetition=figures.repetition,
+                seed_words=figures.seed_words,
+                length_fit=figures.quality.length_fit,
+                variety=figures.quality.variety,
+                specificity=figures.quality.specificity,
+                quality=figures.quality.score,
+            )
         work.progress(number, rows_in)
     out.finish()
-    return Made(rows_in, out.rows_out, out.rejected)
+    metrics = topics.metrics() | {meters.DIVERSITY: meters.text_meters(metered)}
+    return Made(rows_in, out.rows_out, out.rejected, metrics=metrics)
 
 
 CURATED_CAPTIONS = Stage(
     name="curated_captions",
-    version=1,
+    version=2,
     inputs=("expanded_captions",),
-    fields=curation_fields,
+    fields=lambda tools: curation_fields(tools) | {"quality": quality.QUALITY_VERSION},
     body=_curate,
     schema=pa.schema(
         [
@@ -119,7 +144,11 @@ CURATED_CAPTIONS = Stage(
             pa.field("words", pa.int32()),
             pa.field("repetition", pa.float32()),
             pa.field("seed_words", pa.float32()),
+            pa.field("length_fit", pa.float32()),
+            pa.field("variety", pa.float32()),
+            pa.field("specificity", pa.float32()),
+            pa.field("quality", pa.float32()),
         ]
     ),
-    checks=checks.ROWS,
+    checks=(*checks.ROWS, *meters.CHECKS, TOPICS_KEPT),
 )

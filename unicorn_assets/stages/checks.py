@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import UNIT_TOLERANCE, iter_vectors
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished
+from unicorn_assets.synthesis.seeds.rows import WITHDRAWN
 
 IMAGE_TOKEN = "<image>"
 
@@ -40,22 +41,39 @@ ROWS_CONSERVED = CheckSpec(
     "Every row that came in went out, was rejected with a reason, or was not selected.",
     _rows_conserved,
 )
+SCHEMA = CheckSpec("schema", "The file has exactly the columns and types that it should have.", _schema)
 ROWS = (
     ROWS_CONSERVED,
-    CheckSpec("schema", "The file has exactly the columns and types that it should have.", _schema),
+    SCHEMA,
     CheckSpec("ids_unique", "Rows are sorted by id and no id occurs twice.", _ids_unique),
+)
+
+
+def _once_a_table(finished: Finished) -> Finding:
+    before, rows = ("", ""), 0
+    for row in read_rows(finished.drafts.paths["rows"], ["id", "table"]):
+        if (row["id"], row["table"]) <= before:
+            return Finding(False, {"id": row["id"], "table": row["table"], "row": rows})
+        before, rows = (row["id"], row["table"]), rows + 1
+    return Finding(True, {"rows": rows})
+
+
+ONCE_A_TABLE = CheckSpec(
+    "once_a_table", "Rows are sorted by id and table, and none stands twice for the same candidate.", _once_a_table
 )
 
 
 def _sources_give_seeds(finished: Finished) -> Finding:
     sources: dict[str, Any] = finished.made.metrics["sources"]
-    barren = [name for name, figures in sources.items() if not figures["rows_out"]]
+    barren = [
+        name for name, figures in sources.items() if not figures["rows_out"] and WITHDRAWN not in figures["rejected"]
+    ]
     return Finding(not barren, {"sources_without_seeds": barren})
 
 
 SOURCES_GIVE_SEEDS = CheckSpec(
     "sources_give_seeds",
-    "Every source of the recipe gave at least one seed.",
+    "Every source of the recipe gave at least one seed, but for what was withdrawn.",
     _sources_give_seeds,
     blocking=False,
     severity="WARN",

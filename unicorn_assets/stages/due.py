@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from unicorn_assets.lake.fingerprint import digest, fingerprint
+from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages import freshness
+from unicorn_assets.lake.sidecar import Sidecar
+from unicorn_assets.stages import corpus, freshness
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import State
-from unicorn_assets.stages.release import RELEASE, upstream
-from unicorn_assets.stages.runner import standing
+from unicorn_assets.stages.graph import below_the_shards
 from unicorn_assets.stages.tools import Tools
 
 NEVER = ""
@@ -41,7 +42,7 @@ class Backlog:
     Args:
         sources: what stands upstream of the shards, None if that is fresh.
         shards: those that are not fresh, oldest first.
-        release: the release, None where it is fresh or has to wait for shards.
+        release: the release and what looks at the whole corpus for it, None where all is fresh or waits for shards.
     """
 
     sources: Due | None
@@ -55,6 +56,7 @@ def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
     Raises:
         UnicornError: the release cannot be judged.
     """
+    states = list(states)
     wrong: dict[str, State] = {}
     made: dict[str, str] = {}
     for state in states:
@@ -63,16 +65,16 @@ def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
         if state.condition != "failed":
             when = state.sidecar.run.started if state.sidecar is not None else NEVER
             made[state.shard] = min(made.get(state.shard, when), when)
-    recipe = _decided(tools)
+    recipe, sources_made = _decided(tools), _sources(tools)
 
     def due(shard: str) -> Due:
-        state = wrong[shard]
+        state, inputs = wrong[shard], [one.produced_for(shard) for one in sources_made]
         why = f"{state.stage} is {state.condition}: {state.why}"
-        return Due(shard, state.stage, why, made.get(shard, NEVER), digest([recipe, _inputs(tools, shard)]))
+        return Due(shard, state.stage, why, made.get(shard, NEVER), digest([recipe, inputs]))
 
     shards = sorted((due(shard) for shard in wrong if shard != ALL), key=lambda one: (one.since, one.shard))
     sources = due(ALL) if ALL in wrong else None
-    return Backlog(sources, shards, None if wrong else _release(tools))
+    return Backlog(sources, shards, None if wrong else _release(tools, states))
 
 
 def _decided(tools: Tools) -> str:
@@ -80,23 +82,20 @@ def _decided(tools: Tools) -> str:
     return digest({name: freshness.decided(stage, tools) for name, stage in upstream(tools.recipe).items()})
 
 
-def _inputs(tools: Tools, shard: str) -> list[str]:
-    """What the sources have for a shard."""
+def _sources(tools: Tools) -> list[Sidecar]:
+    """What stands upstream of the shards."""
     stages = upstream(tools.recipe).values()
     found = (tools.home.lake.sidecar(stage.name, ALL) for stage in stages if not stage.sharded)
-    return [one.produced_for(shard) for one in found if one is not None]
+    return [one for one in found if one is not None]
 
 
-def _release(tools: Tools) -> Due | None:
-    """The release, if it does not hold just what stands now. To be called where every shard is fresh."""
-    found, problem = standing(RELEASE, tools, ALL)
-    wanted = fingerprint(RELEASE.name, freshness.decided(RELEASE, tools), {})
-    if found is not None and found.fingerprint == wanted and not found.blocked_by:
-        return None
-    if found is None:
-        why = problem or "not made yet"
-    else:
-        why = "its check failed" if found.blocked_by else "shards have been made anew"
-    return Due(
-        ALL, RELEASE.name, f"{RELEASE.name} is stale: {why}", found.run.started if found is not None else NEVER, wanted
-    )
+def _release(tools: Tools, states: Sequence[State]) -> Due | None:
+    """What stands below the shards, if it is not what they give now. To be called where every shard is fresh."""
+    stages = below_the_shards(tools.recipe)
+    with corpus.seen(tools, states):
+        wrong = next((one for one in corpus.states_below(tools, stages) if one.condition != "fresh"), None)
+        if wrong is None:
+            return None
+        wanted = digest({name: freshness.decided(stage, tools) for name, stage in stages.items()})
+    since = wrong.sidecar.run.started if wrong.sidecar is not None else NEVER
+    return Due(ALL, wrong.stage, f"{wrong.stage} is {wrong.condition}: {wrong.why}", since, wanted)

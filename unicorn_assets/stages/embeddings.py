@@ -1,16 +1,18 @@
 """Stage 3 at a shard: `text_embeddings` encodes captions, `synthetic_image_embeddings` carries them over."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.lake.vectors import iter_vectors
-from unicorn_assets.stages import checks, transfer_checks
+from unicorn_assets.stages import checks, meters, transfer_checks
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.transfer.drift import drift
@@ -38,10 +40,13 @@ def _encode(work: Work, drafts: Drafts) -> Made:
     out = ShardWriter(drafts, TEXT_EMBEDDINGS.columns, work.fingerprint)
     vectors = out.open_vectors(encoder.dimension)
     rows_in, cut, tokens = work.inputs["curated_captions"].rows_out, 0, 0
+    metered = dict[str, float]()
     for window in windows(work.rows("curated_captions", ["id", "caption"])):
         texts = [row["caption"] for row in window]
         counts = encoder.token_counts(texts)
-        vectors.write([row["id"] for row in window], encoder.encode(texts))
+        encoded = encoder.encode(texts)
+        metered = metered or meters.vector_meters(encoded.astype(np.float16))  # as the lake holds them
+        vectors.write([row["id"] for row in window], encoded)
         for row, count in zip(window, counts, strict=True):
             out.row(id=row["id"], tokens=count, cut=count > encoder.max_tokens)
             cut += count > encoder.max_tokens
@@ -51,7 +56,15 @@ def _encode(work: Work, drafts: Drafts) -> Made:
     metrics: dict[str, Any] = {"dimension": encoder.dimension, "token_limit": encoder.max_tokens, "rows_cut": cut}
     if rows_in:
         metrics["tokens_mean"] = round(tokens / rows_in, 1)
+    metrics[meters.DIVERSITY] = metered
     return Made(rows_in, out.rows_out, metrics=metrics)
+
+
+def _figures(paths: Mapping[str, Path]) -> dict[str, Any]:
+    found = list(read_rows(paths["rows"], ["tokens", "cut"]))
+    mean = {"tokens_mean": round(sum(row["tokens"] for row in found) / len(found), 1)} if found else {}
+    _, vectors = next(iter_vectors(paths["vectors"], WINDOW_ROWS), ([], np.empty((0, 0))))
+    return {"rows_cut": sum(row["cut"] for row in found), **mean, meters.DIVERSITY: meters.vector_meters(vectors)}
 
 
 TEXT_EMBEDDINGS = Stage(
@@ -61,8 +74,9 @@ TEXT_EMBEDDINGS = Stage(
     fields=encoder_fields,
     body=_encode,
     schema=pa.schema([pa.field("id", pa.string()), pa.field("tokens", pa.int32()), pa.field("cut", pa.bool_())]),
-    checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.NOTHING_CUT),
+    checks=(*checks.ROWS, checks.UNIT_VECTORS, checks.NOTHING_CUT, *meters.CHECKS),
     lane="gpu",
+    figures=_figures,
 )
 
 

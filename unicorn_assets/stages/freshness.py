@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from unicorn_assets.errors import ImageError, SeedError
+from unicorn_assets.errors import BenchmarkError, ImageError, LakeError, SeedError
 from unicorn_assets.lake.fingerprint import fingerprint
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.sidecar import Sidecar
@@ -14,6 +14,9 @@ from unicorn_assets.stages.runner import named, standing
 from unicorn_assets.stages.tools import Tools
 
 Condition = Literal["fresh", "stale", "missing", "damaged", "failed"]
+
+CORPUS = "corpus"
+"""The field of a stage below the shards that stands for all the shards that it looks at."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class State:
 
 
 def states(tools: Tools, graph: Mapping[str, Stage]) -> Iterator[State]:
-    """The state of every shard of every sharded or upstream stage, in the order of the graph; `release` is left out.
+    """The state of every shard of every sharded or upstream stage, in the order of the graph; not of those below them.
 
     A shard below a stale one is stale too. Raises nothing for what is broken: that is a state.
     """
@@ -47,20 +50,29 @@ def states(tools: Tools, graph: Mapping[str, Stage]) -> Iterator[State]:
         fields = decided(stage, tools)
         for shard in stage.shards(tools.recipe):
             above = [known[name, shard if graph[name].sharded else ALL] for name in stage.inputs]
-            state = _state(stage, tools, shard, fields, above)
-            known[stage.name, shard] = state
-            yield state
+            found = state(stage, tools, shard, fields, above)
+            known[stage.name, shard] = found
+            yield found
 
 
 def decided(stage: Stage, tools: Tools) -> dict[str, Any]:
-    """What decides a stage's rows beside its inputs; where its seeds or images cannot be read, that."""
+    """What decides a stage's rows beside its inputs; where what decides cannot be read, such as its seeds, that."""
     try:
         return stage.fields(tools) | {"version": stage.version}
-    except (SeedError, ImageError) as error:
+    except (BenchmarkError, ImageError, LakeError, SeedError) as error:
         return {"unreadable": error.what}
 
 
-def _state(stage: Stage, tools: Tools, shard: str, fields: dict[str, Any], above: list[State]) -> State:
+def state(stage: Stage, tools: Tools, shard: str, fields: dict[str, Any], above: list[State]) -> State:
+    """The state of one shard of a stage.
+
+    Args:
+        stage: the stage.
+        tools: home and recipe.
+        shard: the shard.
+        fields: what decides the stage's rows beside its inputs, as `decided` gives it.
+        above: the states of its inputs.
+    """
     found, wrong = standing(stage, tools, shard)
     if found is None:
         return State(stage.name, shard, "damaged" if wrong else "missing", wrong or "not made yet", None)
@@ -79,7 +91,7 @@ def _state(stage: Stage, tools: Tools, shard: str, fields: dict[str, Any], above
 def _what_changed(found: Sidecar, fields: dict[str, Any], inputs: dict[str, str], stage: Stage) -> str:
     before, now = flatten(found.fields), flatten(fields)
     changes = [
-        f"{key}: {before.get(key)!r} -> {now.get(key)!r}"
+        "shards have been made anew" if key == CORPUS else f"{key}: {before.get(key)!r} -> {now.get(key)!r}"
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
     ]

@@ -57,8 +57,8 @@ def make(
         UnicornError: what a person can mend; nothing of the shard has appeared then.
     """
     tools.home.prepare()
-    tools.home.adopt(tools.recipe)
-    with tools.home.step_lock(stage.name, shard):
+    with tools.home.at_work(), tools.home.step_lock(stage.name, shard):
+        tools.home.adopt(tools.recipe)
         inputs = _inputs(stage, tools, shard, graph)
         fields = stage.fields(tools) | {"version": stage.version}
         expected = fingerprint(stage.name, fields, named(inputs, shard) if not stage.frozen else {})
@@ -78,7 +78,7 @@ def make(
                 version=version("unicorn-assets"),
                 attempt=attempt,
             )
-            sidecar = _describe(Finished(work, stage, drafts, made), fields, run)
+            sidecar = describe(Finished(work, stage, drafts, made), fields, run)
             tools.home.catalog.mark(stage.name, shard)
             drafts.publish(sidecar)
         if not stage.sharded or tools.home.catalog.waiting() >= CATALOG_BATCH:
@@ -112,7 +112,8 @@ def _inputs(stage: Stage, tools: Tools, shard: str, graph: Mapping[str, Stage]) 
     return inputs
 
 
-def _describe(finished: Finished, fields: dict[str, Any], run: Run) -> Sidecar:
+def describe(finished: Finished, fields: dict[str, Any], run: Run) -> Sidecar:
+    """The sidecar of finished drafts, with what the stage's checks find in them."""
     work, made = finished.work, finished.made
     checks = []
     for spec in finished.stage.checks:
@@ -122,7 +123,7 @@ def _describe(finished: Finished, fields: dict[str, Any], run: Run) -> Sidecar:
                 name=spec.name,
                 passed=finding.passed,
                 blocking=spec.blocking,
-                severity=spec.severity,
+                severity=finding.severity or spec.severity,
                 description=spec.description,
                 figures=dict(finding.figures),
             )

@@ -8,17 +8,21 @@ from typing import Any
 import pyarrow as pa
 
 from unicorn_assets.errors import SeedError
+from unicorn_assets.home import Home
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.files import known_sha256
+from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import BATCH_ROWS, ShardWriter
-from unicorn_assets.recipe import Source
+from unicorn_assets.lake.withdrawals import names as named_by
+from unicorn_assets.recipe import Recipe, Source
 from unicorn_assets.stages import checks
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.synthesis.seeds.buckets import read_bucket
 from unicorn_assets.synthesis.seeds.cleaning import CLEANING_VERSION
 from unicorn_assets.synthesis.seeds.gather import gather
+from unicorn_assets.synthesis.seeds.rows import Withdrawn
 
 SEED_COLUMNS = [
     pa.field("id", pa.string()),
@@ -41,7 +45,31 @@ def _sources_fields(tools: Tools) -> dict[str, Any]:
         for source in seeds.sources
     ]
     rules = seeds.model_dump(exclude={"sources"})
-    return {"sources": sources, "seeds": rules, "shards": tools.recipe.shards, "cleaning": CLEANING_VERSION}
+    fields = {"sources": sources, "seeds": rules, "shards": tools.recipe.shards, "cleaning": CLEANING_VERSION}
+    gone = withdrawn(tools.home, tools.recipe)
+    if gone.seeds or gone.sources:
+        ids = {"seeds": len(gone.seeds), "digest": digest(sorted(gone.seeds))} if gone.seeds else {}
+        fields["withdrawn"] = ids | ({"sources": dict(sorted(gone.sources.items()))} if gone.sources else {})
+    return fields
+
+
+def withdrawn(home: Home, recipe: Recipe) -> Withdrawn:
+    """What the tombstones of a home keep out of the recipe's sources. Why and when decide no row.
+
+    Raises:
+        LakeError: the file of the tombstones cannot be read.
+    """
+    seeds: set[str] = set()
+    sources: dict[str, str] = {}
+    for one in home.withdrawals.in_force():
+        if one.kind == "seed":
+            seeds.add(one.name)
+            continue
+        names = named_by(one)
+        for source in recipe.seeds.sources:
+            if names("", source.name, source.licence):
+                sources[source.name] = f"the {one.kind} {one.name} was withdrawn"
+    return Withdrawn(frozenset(seeds), sources)
 
 
 def _hash(source: Source) -> str:
@@ -62,6 +90,7 @@ def _gather(work: Work, drafts: Drafts) -> Made:
         set_aside=drafts.add("set_aside"),
         work=drafts.folder(),
         progress=lambda read: work.progress(read, None),
+        withdrawn=withdrawn(work.tools.home, work.recipe),
     )
     sources = {name: asdict(counts) | {"taken": str(found.columns[name])} for name, counts in found.sources.items()}
     return Made(

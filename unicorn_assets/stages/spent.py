@@ -10,8 +10,8 @@ from datetime import datetime
 from pathlib import Path
 
 from unicorn_assets.engines.store import size
+from unicorn_assets.stages.corpus import DATASETS, upstream
 from unicorn_assets.stages.freshness import State, states
-from unicorn_assets.stages.release import DATASETS, upstream
 from unicorn_assets.stages.tools import Tools
 
 

@@ -1,19 +1,24 @@
 """What a step works with: the home, its recipe, and an engine and an encoder that stay open between steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from unicorn_assets import engines, settings
 from unicorn_assets import recipe as recipes
 from unicorn_assets.alignment import Images
 from unicorn_assets.encoders.base import Encoder
 from unicorn_assets.encoders.images import ImageEncoder, SentenceImageEncoder
+from unicorn_assets.encoders.nli import NliJudge, chosen
 from unicorn_assets.engines.base import Engine
 from unicorn_assets.home import DEFAULT_RECIPE, Home
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from unicorn_assets.stages.freshness import State
 
 
 def _sentence_encoder(recipe: recipes.Encoder) -> Encoder:
@@ -47,6 +52,8 @@ class Tools:
     make_encoder: Callable[[recipes.Encoder], Encoder] = _sentence_encoder
     make_image_encoder: Callable[[Images], ImageEncoder] = _image_encoder
     listener: Callable[[str, str, int, int | None], None] | None = None
+    seen: "Sequence[State]" = field(default=(), init=False, repr=False)
+    """States that the stages below the shards go by for the while, where they have been read; see `corpus.seen`."""
     _engine: Engine | None = field(default=None, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)
 
@@ -77,9 +84,14 @@ class Tools:
             self._encoder = self.make_encoder(self.recipe.encoder)
         return self._encoder
 
+    @cached_property
+    def inference(self) -> NliJudge | None:
+        """The model of natural language inference that the recipe names; None where it names none."""
+        return chosen(self.recipe.dialogs.rules)
+
     def close(self) -> None:
-        """Frees engine and encoder."""
-        for opened in (self._engine, self._encoder):
+        """Frees engine, encoder and what else is loaded."""
+        for opened in (self._engine, self._encoder, self.__dict__.pop("inference", None)):
             if opened is not None:
                 opened.close()
         self._engine = self._encoder = None

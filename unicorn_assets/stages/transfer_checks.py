@@ -104,7 +104,7 @@ OF_THE_FIT = (ENOUGH_SAMPLES, TRANSFER_IMPROVES, NEIGHBOURS_SURVIVE)
 def _no_drift(finished: Finished) -> Finding:
     drift: dict[str, float] | None = finished.made.metrics.get("drift")
     if drift is None:
-        return Finding(True, {"measured": "nothing: the shard is empty, or the method has no mean of texts"})
+        return Finding(True, {"measured": "nothing: no two texts of the shard differ, or the method has no mean"})
     return Finding(drift["share"] - 2 * drift["expected_share"] <= DRIFT_SHARE, dict(drift) | {"limit": DRIFT_SHARE})
 
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from unicorn_assets.curation.dialogs import LETTERS
 from unicorn_assets.curation.wording import SOURCE_LEAK
 from unicorn_assets.engines.base import DialogTask
 from unicorn_assets.identity import row_seed
@@ -40,9 +41,6 @@ __all__ = [
 
 PARSER_VERSION = 1
 """Bumped by hand when a parsed value or a refusal changes; a golden test tells when that is due."""
-
-LETTERS = "ABCD"
-"""Names of the options of a multiple-choice question."""
 
 
 @dataclass(frozen=True, slots=True)

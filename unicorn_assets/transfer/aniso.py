@@ -61,7 +61,8 @@ class Blocks:
         """Fits the steps to two samples of unit rows, (n, dimension) and (m, dimension), which nobody paired.
 
         Raises:
-            TransferError: a row is not fit for use, or a sample has no more rows than dimensions.
+            TransferError: a row is not fit for use, or a sample has no more rows than dimensions or only one text or
+                image in it.
         """
         dimension = images.shape[1]
         source, target = (enough_for_covariance(*side, dimension) for side in (("texts", texts), ("images", images)))

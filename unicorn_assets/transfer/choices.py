@@ -7,6 +7,8 @@ Name = Literal["none", "mean_shift", "c3", "realign", "aniso", "matched"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 NEED_IMAGES: tuple[Name, ...] = ("realign", "aniso", "matched")
+NEED_COVARIANCES: tuple[Name, ...] = ("aniso", "matched")
+"""Those that need more texts, and more images, than there are dimensions."""
 USE_IMAGES: tuple[Name, ...] = ("c3", *NEED_IMAGES)
 
 READS: Mapping[Name, tuple[str, ...]] = {

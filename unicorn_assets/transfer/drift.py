@@ -13,7 +13,8 @@ class Drift:
     """How far a set of texts has moved, in shares of its own variance.
 
     Args:
-        share: squared distance of the set's mean from the fitted mean, over the trace of the set's covariance.
+        share: squared distance of the set's mean from the fitted mean, over the set's total variance (with n - 1, so
+            that it is right on average for sets of any size).
         expected_share: what that would be by chance, with both means drawn from one distribution: 1/n + 1/fitted n.
     """
 
@@ -26,9 +27,10 @@ class Drift:
 
 
 def drift(transfer: FittedTransfer, texts: Moments) -> Drift | None:
-    """The drift of a set of texts; None where the method has no mean of texts, or the set no variance."""
+    """The drift of a set of texts; None where the method has no mean of texts, or the set has no variance."""
     mean = transfer.method.tensors.get("mean")
     if mean is None or texts.count < 2 or texts.trace() <= 0:
         return None
     distance = float(np.sum((texts.mean() - mean) ** 2))
-    return Drift(distance / texts.trace(), 1 / texts.count + 1 / transfer.sample)
+    variance = texts.trace() * texts.count / (texts.count - 1)
+    return Drift(distance / variance, 1 / texts.count + 1 / transfer.sample)

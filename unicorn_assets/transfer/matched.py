@@ -26,7 +26,7 @@ from unicorn_assets.transfer.gaussian import product, shrunk, transport
 from unicorn_assets.transfer.none import unchanged
 from unicorn_assets.transfer.restoring import positive, restored, whole
 from unicorn_assets.transfer.rows import Doubles, check, directions
-from unicorn_assets.transfer.statistics import Covariance, enough_for_covariance
+from unicorn_assets.transfer.statistics import LEAST_VARIANCE, Covariance, enough_for_covariance
 
 NEIGHBOURS = 10
 """Images that a text's hubness is taken over."""
@@ -64,8 +64,8 @@ class Matched:
             shrinkage: above 0, at most 1.
 
         Raises:
-            TransferError: a row is not fit for use, a sample has no more rows than dimensions, or a number is out of
-                range.
+            TransferError: a row is not fit for use, a sample has no more rows than dimensions or only one text or
+                image in it, all images are nearest to one text, or a number is out of range.
         """
         if rounds < 1 or not 0 < shrinkage <= 1:
             raise TransferError(
@@ -80,6 +80,8 @@ class Matched:
             placed = directions(texts.astype(np.float64) @ matrix + (offset - mean))
             taken = Covariance(dimension)
             taken.add(texts[nearest(centred, placed.astype(np.float32))])
+            if taken.trace() < LEAST_VARIANCE:
+                raise TransferError("One and the same text is nearest to every image.", "give more and other texts.")
             matrix = transport(shrunk(taken.covariance(), shrinkage), goal)
             offset = mean - matrix @ taken.mean()
         return cls(source.mean(), matrix, offset, rounds, shrinkage)

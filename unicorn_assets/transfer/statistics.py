@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.rows import Doubles, checked
 
+LEAST_VARIANCE = 1e-12
+"""Total variance of unit rows below which they are alike but for rounding of the sums."""
+
 
 class Moments:
     """Count, mean and total variance of embeddings, as plain sums in float64.
@@ -134,17 +137,29 @@ class Covariance(Moments):
         return (matrix + matrix.T) / 2
 
 
+def check_enough(what: str, rows: int, dimension: int) -> None:
+    """Refuses so many rows where a covariance of full rank is wanted.
+
+    Raises:
+        TransferError: they are no more than the dimensions; `what` names them.
+    """
+    if rows <= dimension:
+        raise TransferError(
+            f"There are {rows:,} {what}; the covariance of {dimension:,} dimensions needs {dimension + 1:,}.",
+            "give more of them, by a larger sample of more texts and images; 10,000 are a good number.",
+        )
+
+
 def enough_for_covariance(what: str, rows: NDArray[Any], dimension: int) -> Covariance:
     """The statistics of unit rows, (n, dimension), where they are enough for a covariance of full rank.
 
     Raises:
-        TransferError: there are no more rows than dimensions, or one is not fit for use; `what` names them.
+        TransferError: there are no more rows than dimensions, they are all alike, or one is not fit for use; `what`
+            names them.
     """
-    if len(rows) <= dimension:
-        raise TransferError(
-            f"There are {len(rows):,} {what}; the covariance of {dimension:,} dimensions needs {dimension + 1:,}.",
-            "give more of them, by a larger sample of more texts and images; 10,000 are a good number.",
-        )
+    check_enough(what, len(rows), dimension)
     seen = Covariance(dimension)
     seen.add(rows)
+    if seen.trace() < LEAST_VARIANCE:
+        raise TransferError(f"All {what} have the same embedding.", f"give {what} that differ.")
     return seen

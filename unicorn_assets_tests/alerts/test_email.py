@@ -179,6 +179,24 @@ def test_a_server_that_hangs_or_dribbles_is_left_in_time(say, security):
     assert (outcome.problem, outcome.down) == ("no answer within 0.6 s", True)
 
 
+def test_a_name_that_is_found_too_late_sends_nothing_any_more(monkeypatch):
+    """By then the next look may be sending the group."""
+    real = socket.getaddrinfo
+
+    def slow(*arguments, **options):
+        time.sleep(0.8)
+        return real(*arguments, **options)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        with monkeypatch.context() as patched:
+            patched.setattr(socket, "getaddrinfo", slow)
+            outcome = channel(listener.getsockname()[1], seconds=0.3).send(group())
+        assert (outcome.problem, outcome.down) == ("no answer within 0.3 s", True)
+        client, _ = listener.accept()
+        with client:
+            assert client.recv(100) == b""
+
+
 def test_what_is_no_mail_server_is_named():
     assert channel(free_port()).send(group()).problem == "no connection (Connection refused)"
     with talking(lambda client, over: client.sendall(b"554 go away secret\r\n")) as port:

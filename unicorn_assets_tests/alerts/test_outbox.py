@@ -187,6 +187,21 @@ def test_a_resolved_waits_for_its_failure(connection):
     assert ids(groups.take(connection, "a", chosen, NOW)) == ["r"]
 
 
+def test_a_resolved_waits_for_its_failure_where_both_would_stand_in_different_groups(connection):
+    chosen = settings(LOG)
+    failures = [alert(number) for number in range(groups.MOST_MEMBERS)]
+    resolved = alert(3, id="r", kind="resolved")
+    recorded(connection, chosen, *failures, resolved, alert(200), alert(4, id="w", severity="WARN"))
+    assert groups.freeze(connection, "a", NOW) == 2
+    first = groups.take(connection, "a", chosen, NOW)
+    groups.settle(connection, first, Outcome("HTTP 500"), chosen, NOW)
+    assert ids(groups.take(connection, "a", chosen, NOW)) == [alert(200).id]
+    assert groups.take(connection, "a", chosen, NOW) is None
+    groups.settle(connection, groups.take(connection, "a", chosen, NOW + 60), Outcome(), chosen, NOW)
+    assert groups.freeze(connection, "a", NOW) == 2
+    assert [ids(groups.take(connection, "a", chosen, NOW)) for _ in range(2)] == [["r"], ["w"]]
+
+
 def test_an_alert_that_no_route_takes_goes_nowhere_and_is_kept(connection):
     recorded(connection, settings(LOG | {"severities": ["ERROR"]}), alert(1, severity="WARN"))
     assert overview.standings(connection) == []

@@ -106,6 +106,8 @@ def test_an_unknown_host_is_named_without_its_address():
         ("-1", 0.0),
         ("9" * 400, 999999999.0),
         ("Mon, 01 Jan 2001 00:00:00 GMT", 0.0),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", 0.0),
+        ("Mon, 01 Jan 2026 00:00:00 +999999999999999", 0.0),
     ],
 )
 def test_retry_after_is_read(said, seconds):

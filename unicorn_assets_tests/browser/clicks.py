@@ -2,7 +2,7 @@
 
 import re
 
-SHARDED = '(key:"caption_seeds"+) and not key:"release"'
+SHARDED = '(key:"caption_seeds"+) and not (key:"near_duplicates"+)'
 NODE = '[class*="AssetNode_assetName"]'
 
 

@@ -123,8 +123,10 @@ def four_shards(server, browser, one_shard):
 
 @pytest.fixture(scope="module")
 def released(server, browser, four_shards):
-    """The run that made the release."""
+    """The run that made the release, after those that made the selection."""
     with quiet_page(browser) as page:
+        for name in ("near_duplicates", "selection"):
+            assert server.ended(clicks.materialize(page, server.base, name)) == "SUCCESS"
         run = clicks.materialize(page, server.base, "release")
         assert server.ended(run) == "SUCCESS"
         return run

@@ -14,17 +14,29 @@ def test_every_key_that_is_commented_out_is_at_its_default(tmp_path):
     plain = recipes.parse(text, where="plain", base=tmp_path)
     # Comments that are keys or sections become these; keys without a value stay comments, and so does their section.
     written = re.sub(r"(?m)^# (?=\w+ = (?!…)|\[(?!alignment\.images))", "", text.split("# [alignment.images]")[0])
-    rest = text.split("# [alignment.images]")[1].split("[release]")[1]
-    full = recipes.parse(written + "[release]" + re.sub(r"(?m)^# (?=\w+ = )", "", rest), where="full", base=tmp_path)
+    rest = text.split("# [alignment.images]")[1].partition("\n\n")[2]
+    rest = re.sub(r"(?s)# \[\[.*?(\n\n|$)", "", rest)
+    full = recipes.parse(written + re.sub(r"(?m)^# (?=\w+ = (?!…))", "", rest), where="full", base=tmp_path)
     assert full == plain
     keys = flatten(tomllib.loads(written))
     assert {"dialogs.sampling.max_tokens", "alignment.rounds", "alignment.method"} <= set(keys)
     assert keys["dialogs.sampling.max_tokens"] == 1536
 
 
+def test_benchmarks_are_shown_and_left_out():
+    text = commented("mine", [Path("/seeds.txt")])
+    shown = text.split("# [[decontamination.benchmarks]]")[1].split("[mix]")[0]
+    given = re.sub(r"(?m)^# (?=(name|path|format|columns) = )", "", shown).replace("…", '"mine.csv"')
+    given = "[[decontamination.benchmarks]]" + given
+    recipe = recipes.parse(text + "\n" + given, where="mine", base=Path("/folder"))
+    (benchmark,) = recipe.decontamination.benchmarks
+    assert (benchmark.path, benchmark.format, benchmark.columns) == ("/folder/mine.csv", "auto", ())
+    assert recipes.parse(text, where="mine", base=Path("/")).decontamination.benchmarks == ()
+
+
 def test_images_are_shown_and_left_out():
     text = commented("mine", [Path("/seeds.txt")])
-    shown = text.split("# [alignment.images]")[1].split("[release]")[0]
+    shown = text.split("# [alignment.images]")[1].split("[decontamination]")[0]
     assert [line for line in shown.splitlines() if "=" in line and "# " in line[:2]] == [
         "# path = …", "# model = …", '# revision = ""', "# draw = …"
     ]  # fmt: skip

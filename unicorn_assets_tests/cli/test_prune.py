@@ -12,10 +12,12 @@ from unicorn_assets.cli.main import main
 from unicorn_assets.cli.prune import prune
 from unicorn_assets.defs import instance
 from unicorn_assets.engines.store import AnswerStore, size
-from unicorn_assets.errors import BusyError
+from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.execution import old_runs, postgres
+from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.stages.graph import GRAPH
+from unicorn_assets_tests.alerts.making import alert, look, record, rows, settings
 from unicorn_assets_tests.conftest import data_files, materialize, run
 from unicorn_assets_tests.postgres import cluster
 
@@ -141,6 +143,23 @@ def test_runs_stay_until_the_alerts_have_read_them_and_a_prune_cut_short_is_ende
     assert not list((home.path / "locks").glob("prune.*"))
 
 
+def test_alerts_that_have_arrived_go_with_their_runs(home, recipe, monkeypatch, capsys):
+    monkeypatch.delenv(postgres.VARIABLE, raising=False)
+    assert run(home, recipe) == 0
+    first = set(statuses(home))
+    assert run(home, recipe) == 0
+    told = [alert(number, when=1.0, run_id=run_id) for number, run_id in enumerate(sorted(statuses(home)))]
+    record(home.state, *told)
+    look(home.state, settings({"name": "log", "kind": "log"}))
+    capsys.readouterr()
+    prune(home, NOW, answers=False, dry_run=True)
+    assert f"{len(first)} alerts of that age that have arrived would go." in capsys.readouterr().out
+    assert rows(home.state, "SELECT count(*) FROM alerts") == [(len(told),)]
+    prune(home, NOW, answers=False, dry_run=False)
+    assert f"{len(first)} alerts of that age that have arrived go." in capsys.readouterr().out
+    assert rows(home.state, "SELECT count(*) FROM alerts") == [(len(told) - len(first),)]
+
+
 def test_runs_of_a_backfill_stay_until_it_is_finished(home, recipe, monkeypatch):
     monkeypatch.delenv(postgres.VARIABLE, raising=False)
     assert run(home, recipe) == 0
@@ -190,6 +209,12 @@ def test_answers_of_shards_that_are_long_fresh_go_on_request_alone(home, recipe,
     other = recipe.model_copy(update={"expansion": recipe.expansion.model_copy(update={"temperature": 0.5})})
     home.adopt(other, change=True)
     assert asked_again(home, other) > 0
+
+
+def test_a_home_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(LakeError, match="There is no HOME"):
+        prune(Home(tmp_path / "typo"), NOW, answers=False, dry_run=True)
+    assert not (tmp_path / "typo").exists()
 
 
 @pytest.mark.parametrize("age", ["30", "d", "-1d", "1y", "9999999999w"])

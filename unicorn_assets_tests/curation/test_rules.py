@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from unicorn_assets.curation.inflection import stem
 from unicorn_assets.curation.rules import CURATION_VERSION, judge, measures
 from unicorn_assets.curation.wording import WORDINGS
-from unicorn_assets.recipe import Curation
+from unicorn_assets.judging import Curation
 from unicorn_assets.text import words
+from unicorn_assets_tests.curation.test_faithfulness import CONTRADICTED
 
 LIMITS = Curation()
 SEED = "Two dogs run along a sandy beach."
@@ -304,12 +305,13 @@ def test_a_caption_never_adds_to_itself(text):
     assert not [code for code in codes(text, text) if code.startswith(("added_", "seed_words"))]
 
 
-GOLDEN = {1: "c28fcd223a1c13a1"}
+GOLDEN = {2: "95286a32b34158d2"}
 
 
 def test_verdicts_change_only_with_the_version():
     verdicts = [codes(SEED, f"{CAPTION} {phrase}") for phrases in ADDED.values() for phrase in phrases]
     moods = next(wording.triggers for wording in WORDINGS if wording.code == "added_mood")
     verdicts += [sorted(moods), [stem(word) for word in words(CAPTION)], [repr(measures(SEED, CAPTION))]]
+    verdicts += [codes(*pair) for pairs in CONTRADICTED.values() for pair in pairs]
     digest = hashlib.blake2b(json.dumps(verdicts).encode(), digest_size=8).hexdigest()
     assert GOLDEN[CURATION_VERSION] == digest, "a new verdict needs a new CURATION_VERSION"

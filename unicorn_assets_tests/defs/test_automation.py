@@ -2,20 +2,22 @@
 
 import json
 import time
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
 
-from unicorn_assets import settings
+from unicorn_assets import attempts, settings
 from unicorn_assets.alerts import outbox
 from unicorn_assets.defs import automation, instance, staleness
 from unicorn_assets.defs.automation import WANTED, WHY, Look
 from unicorn_assets.defs.build import build
+from unicorn_assets.execution import requested
 from unicorn_assets.execution.internals import PartitionBackfill
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages import freshness
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.graph import GRAPH, above_the_shards
-from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize
@@ -128,6 +130,16 @@ def test_a_run_that_the_daemon_will_retry_counts_as_being_made(deployment):
     assert "shard-0000" in deployment.shards()
 
 
+def test_a_retry_that_was_announced_and_never_came_holds_no_shard_for_ever(deployment, monkeypatch):
+    """As that of a run whose backfill has ended: the daemon drops it."""
+    deployment.make_sources()
+    first, *_ = deployment.look()[0]
+    failed = deployment.run(first, dg.DagsterRunStatus.FAILURE)
+    deployment.instance.add_run_tags(failed.run_id, {"dagster/will_retry": "true"})
+    monkeypatch.setattr(requested, "RETRY_STARTS_SECONDS", 0.0)
+    assert "shard-0000" in deployment.shards()
+
+
 @pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources`")  # dagster's own
 def test_a_shard_of_a_requested_backfill_is_not_requested(deployment):
     deployment.make_sources()
@@ -163,6 +175,19 @@ def test_a_shard_that_failed_too_often_is_left_alone_and_told_once(deployment):
     assert "shard-0001" in deployment.shards()
 
 
+def test_all_that_is_given_up_is_recorded_at_once(deployment, monkeypatch):
+    """Each recording waits for the disk, and a look has a minute for thousands of shards."""
+    deployment.make_sources()
+    settings.update(deployment.home.path, "schedule", tries=1)
+    for request in deployment.look()[0]:
+        deployment.run(request, dg.DagsterRunStatus.FAILURE)
+    recorded = Mock(wraps=outbox.record)
+    monkeypatch.setattr(outbox, "record", recorded)
+    assert deployment.shards() == []
+    assert recorded.call_count == 1
+    assert len(deployment.alerts()) == 3
+
+
 def test_failed_shards_come_after_those_that_were_not_tried(deployment):
     deployment.make_sources()
     [request] = [one for one in deployment.look()[0] if one.partition_key == "shard-0000"]
@@ -179,10 +204,41 @@ def test_a_shard_that_was_made_after_all_gets_a_new_count(deployment):
     for name in automation.SHARDED:
         make(GRAPH[name], deployment.tools, "shard-0001", graph=GRAPH, run_id="by hand")
     assert "shard-0001" not in deployment.shards()
-    from unicorn_assets import attempts
-
     with attempts.opened(deployment.home.state) as tried:
         assert tried.count("shard-0001", requests["shard-0001"].tags[WANTED]) == 0
+    for _ in range(3):  # and it breaks again, which is to be heard of again
+        deployment.home.lake.sidecar_path("caption_seeds", "shard-0001").unlink(missing_ok=True)
+        [request] = [one for one in deployment.look()[0] if one.partition_key == "shard-0001"]
+        assert request.tags[WANTED] == requests["shard-0001"].tags[WANTED]
+        deployment.run(request, dg.DagsterRunStatus.FAILURE)
+    assert "shard-0001" not in deployment.shards()
+    assert [told["figures"]["failed"] for told in deployment.alerts()] == [3, 3]
+
+
+@pytest.mark.parametrize("job", ["sources", "release"])
+def test_what_has_no_shards_gets_a_new_count_once_it_was_made(deployment, job):
+    [request] = deployment.look("sources")[0]
+    if job == "release":
+        materialize(deployment.home, deployment.recipe)
+        deployment.home.lake.sidecar_path("release", ALL).unlink()
+        [request] = deployment.look("release")[0]
+    made = build(deployment.tools).get_repository_def().get_job(f"make_{job}")
+    for _ in range(2):
+        deployment.instance.create_run_for_job(made, tags=request.tags, status=dg.DagsterRunStatus.FAILURE)
+    deployment.look(job)
+    wanted = request.tags[WANTED]
+    with attempts.opened(deployment.home.state) as tried:
+        assert tried.count(job, wanted) == 2
+    materialize(deployment.home, deployment.recipe)
+    deployment.look(job)
+    with attempts.opened(deployment.home.state) as tried:
+        assert tried.count(job, wanted) == 0
+    deployment.look(job)  # which finds the failed runs in Dagster's history once more
+    with attempts.opened(deployment.home.state) as tried:
+        assert (tried.count(job, wanted), tried.partitions()) == (0, set())
+        tried.clear(time.time() + 1)
+        tried.failed("another", job, wanted, time.time())
+        assert tried.count(job, wanted) == 1
 
 
 def test_nothing_is_requested_while_unicorn_run_is_at_work(deployment):

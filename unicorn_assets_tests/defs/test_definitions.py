@@ -44,6 +44,12 @@ def test_graph_is_the_designed_one(home, recipe):
         ("instruction_dialogs", "instruction_dataset"),
         ("curated_captions", "instruction_dataset"),
         ("synthetic_image_embeddings", "instruction_dataset"),
+        ("pretrain_dataset", "near_duplicates"),
+        ("instruction_dataset", "near_duplicates"),
+        ("near_duplicates", "selection"),
+        ("pretrain_dataset", "selection"),
+        ("instruction_dataset", "selection"),
+        ("selection", "release"),
         ("pretrain_dataset", "release"),
         ("instruction_dataset", "release"),
         ("proof_scores", "proof_table"),
@@ -52,9 +58,12 @@ def test_graph_is_the_designed_one(home, recipe):
 
 @pytest.fixture(params=["text alone", "images"])
 def tools(request, home, recipe, tmp_path):
-    """Tools without images, which most recipes are, and with a folder of them."""
+    """Tools without images and benchmarks, as most recipes are, and with a folder and a file of them."""
     images = {"path": str(tmp_path), "model": "clip"}
     chosen = recipe if request.param == "text alone" else with_alignment(recipe, method="realign", images=images)
+    if request.param != "text alone":
+        named = {"benchmarks": ({"name": "vqa", "path": "/vqa.csv"},)}
+        chosen = recipe.model_validate(chosen.model_dump() | {"decontamination": named})
     return tools_for(home, chosen)
 
 
@@ -70,13 +79,26 @@ def test_images_stand_above_the_transfer_where_the_recipe_names_some(home, recip
     assert {node.name for node in job.nodes} == {"seed_sources", "image_reference", "modality_alignment"}
 
 
+def test_benchmarks_put_contamination_between_the_datasets_and_the_selection(home, recipe):
+    named = {"benchmarks": ({"name": "vqa", "path": "/vqa.csv"},)}
+    chosen = recipe.model_validate(recipe.model_dump() | {"decontamination": named})
+    definitions = build(tools_for(home, chosen))
+    nodes = definitions.resolve_asset_graph()
+    datasets = {dg.AssetKey("pretrain_dataset"), dg.AssetKey("instruction_dataset")}
+    assert nodes.get(dg.AssetKey("contamination")).parent_keys == datasets
+    deciders = {dg.AssetKey("contamination"), dg.AssetKey("near_duplicates")}
+    assert nodes.get(dg.AssetKey("selection")).parent_keys == datasets | deciders
+    job = definitions.resolve_job_def("make_release")
+    assert {node.name for node in job.nodes} == {"contamination", "near_duplicates", "selection", "release"}
+
+
 def test_every_asset_says_what_it_is(tools):
     graph = build(tools).resolve_asset_graph()
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         assert len(node.description) > 60
         assert node.owners == ["team:data"]
-        assert node.group_name in {"seeds", "captions", "dialogs", "embeddings", "datasets", "proof"}
+        assert node.group_name in {"seeds", "captions", "dialogs", "embeddings", "datasets", "selection", "proof"}
         assert "python" in node.kinds
 
 

@@ -3,6 +3,7 @@
 import shutil
 import time
 import warnings
+from datetime import timedelta
 
 import dagster as dg
 import pytest
@@ -14,7 +15,7 @@ from unicorn_assets.alerts.alert import load
 from unicorn_assets.defs import history, instance
 from unicorn_assets.defs.history import read_history
 from unicorn_assets.errors import UnicornError
-from unicorn_assets.execution import tags
+from unicorn_assets.execution import runs, tags
 from unicorn_assets.home import Home
 from unicorn_assets_tests.alerts.making import LOGGER
 
@@ -150,7 +151,10 @@ def test_a_check_of_ours_that_must_hold_before_a_stage_is_one_alert(tools, dagst
     tools.home.adopt(tools.recipe)
     job = build(tools).resolve_implicit_global_asset_job_def()
     done = job.execute_in_process(
-        run_config=QUIET, asset_selection=[dg.AssetKey("release")], instance=dagster, raise_on_error=False
+        run_config=QUIET,
+        asset_selection=[dg.AssetKey(name) for name in ("near_duplicates", "selection", "release")],
+        instance=dagster,
+        raise_on_error=False,
     )
     assert not done.success
     look(connection, dagster)
@@ -202,10 +206,12 @@ class TestRetries:
         assert look(connection, dagster).new == 1
         assert look(connection, dagster).new == 0
 
-    def test_a_retry_that_never_comes_is_an_alert(self, dagster, connection, monkeypatch):
-        self.lost(dagster)
+    def test_a_retry_that_never_comes_is_an_alert_that_says_what_happened(self, dagster, connection, monkeypatch):
+        run_id = self.lost(dagster)
+        assert runs.remind(dagster, timedelta(0)) == [run_id]
         monkeypatch.setattr(history, "RETRY_STARTS_SECONDS", 0.0)
         assert look(connection, dagster).new == 1
+        assert alerts(connection)[0].what == "The run failed outside of its steps: The worker is gone."
         assert progress.followed(connection) == []
 
     def test_it_is_waited_for_whether_a_run_will_be_retried(self, dagster, connection, monkeypatch):

@@ -3,14 +3,17 @@
 import base64
 import json
 import re
+import shlex
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 
+from unicorn_assets.cli.trace import trace
 from unicorn_assets.defs import columns, metadata, pictures
 from unicorn_assets.defs.build import build
 from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.stages import transfer_picture
 from unicorn_assets.stages.graph import EVERY, GRAPH
 from unicorn_assets.transfer.metrics import words
@@ -47,7 +50,24 @@ def test_counts_stand_under_the_standard_keys_as_numbers(shown):
         assert isinstance(found["seconds"], float)
         if name != "release":
             assert found[columns.KEY] == columns.known(GRAPH[name])
-            assert "sample_rows" in found
+            assert ("sample_rows" in found) == (found[count] > 0 and name != "selection")
+
+
+def test_the_command_that_traces_a_row_of_it_is_there_to_be_copied_and_works(home, shown):
+    assert set(shown) - {name for name in shown if "trace" in shown[name]} == {"selection"}, "it has no row here"
+    for name, found in shown.items():
+        if name == "selection":
+            continue
+        command = shlex.split(found["trace"].md_str.strip("`"))
+        assert command[:2] == ["unicorn", "trace"]
+        assert command[-2:] == ["--home", str(home.path)]
+        if name == "release":
+            options = {"release": command[3], "table": command[5], "row": int(command[7])}
+            trace(home, as_json=True, **options)
+        else:
+            path = home.lake.rows(name, FIRST if GRAPH[name].sharded else ALL)
+            assert command[2] in {row["id"] for row in read_rows(path, ["id"])}
+            trace(home, command[2], as_json=True)
 
 
 def test_texts_show_lengths_and_diversity(shown):
@@ -57,6 +77,14 @@ def test_texts_show_lengths_and_diversity(shown):
         for key in ("distinct_1", "distinct_2", "type_token_ratio", "common_opening_share"):
             assert 0 < found[key] <= 1
         assert "The most common beginnings of" in found["openings"].md_str
+
+
+def test_meters_are_shown_once(shown):
+    for name in ("curated_captions", "instruction_dialogs"):
+        assert shown[name]["diversity/compression"] > 1
+        assert 0 < shown[name]["diversity/self_bleu"] < 1
+    assert shown["text_embeddings"]["diversity/vendi"] > 1
+    assert not [key for found in shown.values() for key in found if key in ("diversity", "diversity/distinct_2")]
 
 
 def test_set_aside_is_counted_by_reason(shown):

@@ -4,6 +4,8 @@ import hashlib
 import os
 import shutil
 import sys
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -85,6 +87,13 @@ def test_the_hash_covers_weights_and_configuration_and_nothing_else(folder):
     (folder / "1_Pooling").rename(folder / "2_Pooling")
     hashes.add(weights.content_hash("mine", folder))
     assert len(hashes) == 5
+
+
+def test_files_that_stay_as_they_are_are_read_once(folder, monkeypatch):
+    """A schedule asks every few minutes, and weights may have gigabytes."""
+    first = weights.content_hash("mine", folder)
+    monkeypatch.setattr(Path, "open", Mock(side_effect=AssertionError("read again")))
+    assert weights.content_hash("mine", folder) == first
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path):

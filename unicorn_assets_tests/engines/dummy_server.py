@@ -57,6 +57,9 @@ class Behaviour:
         key: the key that it wants, if any.
         faults: what goes wrong; the first that befalls a request counts.
         delay: seconds for each answer.
+        word_seconds: seconds for each word of it beyond that.
+        counts_prompt: whether it reports the words of the prompt as tokens, rather than 100.
+        reports_usage: whether it reports tokens at all.
         parallel: how many requests are worked on at once; the others queue.
         most: more requests at a time than this get a 429.
         schemas: whether it takes `response_format`.
@@ -70,6 +73,9 @@ class Behaviour:
     key: str = ""
     faults: tuple = ()
     delay: float = 0.0
+    word_seconds: float = 0.0
+    counts_prompt: bool = False
+    reports_usage: bool = True
     parallel: int = 0
     most: int = 0
     schemas: bool = True
@@ -176,17 +182,27 @@ class Application:
             failed = await _Faulty(request, asked, fault).response()
             if failed is not None:
                 return failed
-        await self.work(behaviour)
-        return web.json_response(self.completion(asked))
+        return await self.delivered(asked)
 
-    async def work(self, behaviour):
+    async def delivered(self, asked):
+        """The answer, in its time."""
+        behaviour, answer = self.behaviour, self.completion(asked)
+        if behaviour.counts_prompt:
+            words = sum(len(message["content"].split()) for message in asked["messages"])
+            answer["usage"]["prompt_tokens"] = words
+        await self.work(behaviour.delay + behaviour.word_seconds * answer["usage"]["completion_tokens"])
+        if not behaviour.reports_usage:
+            del answer["usage"]
+        return web.json_response(answer)
+
+    async def work(self, seconds):
         """Takes its time."""
-        if behaviour.parallel:
-            self.working = self.working or asyncio.Semaphore(behaviour.parallel)
+        if self.behaviour.parallel:
+            self.working = self.working or asyncio.Semaphore(self.behaviour.parallel)
             async with self.working:
-                await asyncio.sleep(behaviour.delay)
-        elif behaviour.delay:
-            await asyncio.sleep(behaviour.delay)
+                await asyncio.sleep(seconds)
+        elif seconds:
+            await asyncio.sleep(seconds)
 
     def fault(self, row, prompt):
         """The fault that befalls a request, None for none."""

@@ -175,6 +175,12 @@ def test_a_wrong_address_is_one_error_that_names_it(server, path):
     assert not error.value.retryable
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".com", "ä..b"])
+def test_a_host_that_no_name_server_can_be_asked_for_is_a_wrong_address(host):
+    with pytest.raises(EngineError, match=r"no OpenAI-compatible server[\s\S]*base-url"):
+        list(engine(f"http://{host}:8000/v1").generate(rows(1)))
+
+
 def test_a_web_page_instead_of_an_answer_is_a_wrong_address_at_first_and_a_bad_moment_later(server, soon):
     server.behaviour.faults = (Fault("html", containing=VICTIM),)
     with pytest.raises(EngineError, match="answers with a web page"):

@@ -10,7 +10,7 @@ from unicorn_assets.engines.rules.expansion import expand
 from unicorn_assets.engines.rules.lexicon import lexicon
 from unicorn_assets.engines.rules.phrases import facts
 from unicorn_assets.engines.rules.seedscan import scan
-from unicorn_assets.recipe import Curation
+from unicorn_assets.judging import Curation
 from unicorn_assets.text import content_words, words
 
 COCO = Path(__file__).parents[3] / "shared" / "data" / "coco_captions_500.jsonl"

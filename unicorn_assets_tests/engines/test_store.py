@@ -167,28 +167,6 @@ def test_compacting_nothing_does_nothing(path):
     assert (parquet(path).stat().st_ino, parquet(path).stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
 
 
-@pytest.mark.parametrize("compact_first", [0, 30, 60])
-def test_pruning_forgets_exactly_the_rest(path, compact_first):
-    keep = {asked(number)[0] for number in range(0, 60, 2)}
-    with AnswerStore(path) as store:
-        for number in range(60):
-            if number == compact_first:
-                store.compact()
-            put(store, number)
-        assert store.prune(keep.__contains__) == 30
-        assert store.prune(keep.__contains__) == 0
-    with AnswerStore(path) as store:
-        assert len(store) == 30
-        for number in range(60):
-            key, _, answer = asked(number)
-            assert store.get(key) == (None if number % 2 else answer)
-        put(store, 1)
-        assert len(store) == 31
-        assert store.prune(lambda key: False) == 31
-    with AnswerStore(path) as store:
-        assert len(store) == 0
-
-
 def test_a_second_process_is_told_who_has_the_store(path):
     here, there = PROCESSES.Pipe()
     child = PROCESSES.Process(target=hold, args=(path, there))
@@ -231,3 +209,19 @@ def test_a_closed_store_takes_nothing_and_lets_others_in(path):
     assert not journal(path).exists()
     with AnswerStore(path, wait_seconds=0):
         pass
+
+
+def test_the_answers_of_some_samples_are_counted_once_each_in_both_files(path):
+    ids = [asked(number)[1].id for number in range(3)]
+    with AnswerStore(path) as store:
+        for number in range(3):
+            put(store, number, "before")
+        journalled = journal(path).read_bytes()
+        store.compact()
+        assert store.count({ids[0], ids[2], "nobody"}) == 2
+    journal(path).write_bytes(journalled)  # as a kill in the middle of `compact` leaves it
+    with AnswerReader(path) as reader:
+        assert reader.count(set(ids[:2])) == 2
+        assert reader.count(set()) == 0
+    with AnswerReader(path.with_name("shard-0001")) as reader:
+        assert reader.count(set(ids)) == 0

@@ -103,10 +103,6 @@ def _compact(store: AnswerStore) -> None:
     store.compact()
 
 
-def _prune(keep: set[str], store: AnswerStore) -> None:
-    store.prune(keep.__contains__)
-
-
 def _killed_everywhere(tmp_path: Path, work):
     """Yields a copy of one store after each kill during `work`; at last one where the work was done."""
     start = tmp_path / "start"
@@ -133,15 +129,6 @@ def test_a_kill_while_compacting_loses_and_doubles_nothing(tmp_path):
         standing(path, range(9))
         assert compacted_bytes(path) == expected
         assert sorted(one.name for one in path.parent.iterdir()) == ["shard-0000.lock", "shard-0000.parquet"]
-
-
-def test_a_kill_while_pruning_loses_nothing_that_is_kept(tmp_path):
-    keep = {asked(number)[0] for number in (0, 4, 8)}
-    for path in _killed_everywhere(tmp_path, partial(_prune, keep)):
-        with AnswerStore(path) as store:
-            assert all(key in store for key in keep)
-            store.prune(keep.__contains__)
-        standing(path, (0, 4, 8))
 
 
 def _fill_a_small_disk(path: Path, tell) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
@@ -24,7 +26,7 @@ from unicorn_assets.engines.vllm.server import reserved_port
 from unicorn_assets.engines.vllm.suspects import Asked, Suspects
 from unicorn_assets.engines.vllm.tenant import Tenant
 from unicorn_assets.engines.vllm.turns import Turns
-from unicorn_assets.errors import EngineError
+from unicorn_assets.errors import EngineError, LakeError
 from unicorn_assets.processes import Process
 from unicorn_assets.settings import Settings
 from unicorn_assets_tests.engines.store_answers import PROCESSES
@@ -141,6 +143,26 @@ def test_leases_stand_in_the_order_of_arrival_until_they_are_released(group):
     last = leases.take([(group, plan())])
     assert last.wish.ticket == 4
     last.release()
+
+
+def test_what_a_kill_leaves_of_a_lease_is_no_hindrance(group):
+    leases.take([(group, plan())]).release()
+    (group.leases / "last").write_text("")
+    (group.leases / "000000000007.new").write_text("")
+    group.publish(State(failed_ticket=4))
+    taken = leases.take([(group, plan())])
+    assert taken.wish.ticket == 5
+    assert sorted(path.name for path in group.leases.iterdir()) == ["000000000005.json", "last"]
+    taken.release()
+
+
+def test_the_count_of_leases_is_written_whole_or_not_at_all(group, monkeypatch):
+    """A kill while it is written must not stop every later lease."""
+    leases.take([(group, plan())]).release()
+    monkeypatch.setattr(Path, "replace", Mock(side_effect=OSError(28, "full")))
+    with pytest.raises(LakeError):
+        leases.take([(group, plan())])
+    assert (group.leases / "last").read_text() == "1"
 
 
 def hold(folder, tell):

@@ -94,3 +94,30 @@ def test_a_worker_of_the_roots_instance_file_finds_home(prepared, monkeypatch):
         assert isinstance(ours.event_log_storage, KeptEngines)
         runs(ours, 1)
         assert len(theirs.get_runs()) == 1
+
+
+def materializations(opened):
+    return opened.fetch_materializations(thing.key, limit=100).records
+
+
+def wiped_and_killed(opened):
+    with opened.event_log_storage.together():
+        opened.wipe_assets([thing.key])
+        opened.report_runless_asset_event(dg.AssetMaterialization(thing.key))
+        raise KeyboardInterrupt
+
+
+def test_what_is_stored_together_is_there_as_a_whole_or_not_at_all(prepared):
+    with instance.open_instance(prepared) as ours:
+        runs(ours, 1)
+        with pytest.raises(KeyboardInterrupt):
+            wiped_and_killed(ours)
+        assert len(materializations(ours)) == 1
+        with ours.event_log_storage.together():
+            ours.wipe_assets([thing.key])
+            for _ in range(3):
+                ours.report_runless_asset_event(dg.AssetMaterialization(thing.key))
+            assert len(materializations(ours)) == 3
+        runs(ours, 1)
+        with dg.DagsterInstance.from_config(str(prepared.dagster)) as theirs:
+            assert len(materializations(theirs)) == 4

@@ -3,15 +3,19 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from unicorn_assets.engines.base import Answer, Message, Model, Request, Sampling
+from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.lake import catalog as catalogs
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.lake.tables import SHARD_TABLES
-from unicorn_assets.stages.release import UPSTREAM
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets_tests.lake.making import (
     COLUMNS,
     PROCESSES,
@@ -293,14 +297,21 @@ def test_a_full_disk_says_so_and_loses_nothing(filled):
     assert content(filled) == before
 
 
+DERIVED = ("costs", "prompts", "runs", "set_aside")
+"""Views that stand as soon as anything has fallen out of a stage."""
+
+
 def test_views_stand_over_what_is_there(filled):
-    assert content(filled)["views"] == [("costs",), ("expanded_captions",), ("seed_sources",), ("seeds_set_aside",)]
+    always = [(name,) for name in DERIVED]
+    assert content(filled)["views"] == sorted(
+        [*always, ("expanded_captions",), ("seed_sources",), ("seeds_set_aside",)]
+    )
     assert asked(filled, "SELECT count(*), count(DISTINCT id) FROM expanded_captions") == [(4, 4)]
     assert asked(filled, "SELECT outcome, count(*) FROM seeds_set_aside GROUP BY 1") == [("rejected", 2)]
     for path in (filled.lake.rows("seed_sources", ALL), filled.lake.set_aside("seed_sources", ALL)):
         path.unlink()
     finish(filled)
-    assert content(filled)["views"] == [("costs",), ("expanded_captions",)]
+    assert content(filled)["views"] == sorted([*always, ("expanded_captions",)])
 
 
 def test_the_columns_that_lineage_takes_are_those_of_the_stages():
@@ -337,7 +348,7 @@ def test_lineage_tells_every_row_whatever_the_name_of_home(tmp_path, name):
         views = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         for (view,) in views:
             assert "key" not in [row[0] for row in connection.execute(f"DESCRIBE {view}").fetchall()]
-    assert {view for (view,) in views} == {*COLUMNS, "seed_sources", "seeds_set_aside", "lineage", "costs"}
+    assert {view for (view,) in views} == {*COLUMNS, "seed_sources", "seeds_set_aside", "lineage", *DERIVED}
     rows = [dict(zip(columns, row, strict=True)) for row in found]
     assert [row["id"] for row in rows] == kept
     marks = [
@@ -357,3 +368,29 @@ def test_lineage_tells_every_row_whatever_the_name_of_home(tmp_path, name):
         ("s", "coco", "coco.jsonl", 7, 120, True),
         ("s", "coco", "coco.jsonl", 7, None, False),
     ]
+
+
+@pytest.mark.parametrize("name", ["plain", 'it\'s "quoted" and spaced', "wild [a-z]* card", "key=value", "日本 é"])
+def test_answers_and_releases_are_seen_whatever_the_name_of_home(tmp_path, name):
+    home = Home(tmp_path / name / "home")
+    home.prepare()
+    make_all(home.lake, SHARD, ids(3))
+    model, sampling = Model("rules", "m\ud800", "1"), Sampling(0.7, 0.9, 512, 1)
+    with AnswerStore(home.answers("expanded_captions", SHARD)) as store:
+        for sample in ids(2):
+            request = Request(sample, "expansion", (Message("user", sample),), {}, "expansion-1", None, sampling)
+            store.put(request.key(model), request, model, Answer("a caption", "stop", 7, 9))
+        assert ("answers",) not in asked(home, "SHOW TABLES"), "a shard at work has its answers in a journal"
+        store.compact()
+    version = "0123456789abcdef"
+    for table in ("pretrain", "validation/pretrain"):
+        folder = home.releases / "mine" / version / table
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"id": ids(2)}), folder / f"{SHARD}.parquet")
+    (home.releases / "mine" / "latest").symlink_to(version)
+    shutil.copytree(home.releases / "mine" / version, home.releases / "mine" / "damaged" / f"{version}-1")
+    query = "SELECT stage, shard, id, prompt_version, engine, model, text, prompt_tokens FROM answers ORDER BY id"
+    row = ("expansion-1", "rules", None, "a caption", 7)
+    assert asked(home, query) == [("expanded_captions", SHARD, sample, *row) for sample in ids(2)]
+    query = 'SELECT recipe, version, split, "table", shard, count(*) FROM released GROUP BY ALL ORDER BY ALL'
+    assert asked(home, query) == [("mine", version, split, "pretrain", SHARD, 2) for split in ("train", "validation")]

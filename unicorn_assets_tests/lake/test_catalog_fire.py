@@ -14,8 +14,7 @@ from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.recipe import Recipe
-from unicorn_assets.stages.graph import GRAPH
-from unicorn_assets.stages.release import RELEASE
+from unicorn_assets.stages.graph import GRAPH, above_the_shards
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.doubles import HashEncoder
@@ -91,9 +90,8 @@ def test_eight_processes_finish_steps_while_a_query_stays_open(home, recipe, too
     tools.recipe = recipe
     home.prepare()
     home.adopt(recipe)
-    for stage in GRAPH.values():
-        if not stage.sharded and stage is not RELEASE:
-            make(stage, tools, ALL, graph=GRAPH, run_id="test")
+    for name in above_the_shards(recipe):
+        make(GRAPH[name], tools, ALL, graph=GRAPH, run_id="test")
     query = LongQuery(home, tmp_path / "pipe")
     names, workers, seen = shard_names(SHARDS), [], [0]
     for number in range(WORKERS):

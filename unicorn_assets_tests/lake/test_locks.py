@@ -1,3 +1,4 @@
+import fcntl
 import os
 import threading
 import time
@@ -7,7 +8,8 @@ import pytest
 
 from unicorn_assets.errors import BusyError, LakeError
 from unicorn_assets.home import Home
-from unicorn_assets.lake.locks import locked
+from unicorn_assets.lake import locks
+from unicorn_assets.lake.locks import locked, shared
 from unicorn_assets_tests.lake.making import PROCESSES, hold_run_lock
 
 
@@ -55,6 +57,17 @@ def test_waiting_ends_in_time(tmp_path, holder):
     assert 0.2 <= time.monotonic() - begun < 5
 
 
+def test_who_looks_at_a_lock_at_this_moment_refuses_nobody(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    path.touch()
+    descriptor = os.open(path, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)  # as `held` does
+    monkeypatch.setattr(locks, "POLL_SECONDS", 0.5)
+    threading.Timer(0.1, os.close, [descriptor]).start()
+    with locked(path, what="it", wait_seconds=0):
+        assert locks.held(path)
+
+
 def test_two_threads_keep_each_other_out_too(tmp_path):
     path = tmp_path / "lock"
     with locked(path, what="it", wait_seconds=0), pytest.raises(BusyError), locked(path, what="it", wait_seconds=0):
@@ -87,4 +100,23 @@ def test_a_lock_that_cannot_be_written_is_named(tmp_path):
         pass
     # A file system that takes no lock file: the system's refusal, not a traceback.
     with pytest.raises(LakeError, match="/proc/version"), locked(Path("/proc/version"), what="it", wait_seconds=0):
+        pass
+
+
+def test_those_who_share_a_lock_keep_off_who_wants_it_alone_and_the_other_way_round(tmp_path):
+    path = tmp_path / "lock"
+    with (
+        shared(path, what="it"),
+        shared(path, what="it"),
+        pytest.raises(BusyError, match="working on it"),
+        locked(path, what="it", wait_seconds=0),
+    ):
+        pass
+    with (
+        locked(path, what="it", wait_seconds=0),
+        pytest.raises(BusyError, match=f"id {os.getpid()}"),
+        shared(path, what="it"),
+    ):
+        pass
+    with shared(path, what="it"):
         pass

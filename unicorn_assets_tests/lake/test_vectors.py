@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import LakeError
-from unicorn_assets.lake.vectors import BATCH_ROWS, VectorWriter, dimension, iter_vectors, read_vectors
+from unicorn_assets.lake.vectors import BATCH_ROWS, VectorRows, VectorWriter, dimension, iter_vectors, read_vectors
 
 
 def rows(number, width=4, dtype=np.float32):
@@ -232,3 +232,19 @@ def test_a_full_disk_is_named():
     with pytest.raises(LakeError, match="/dev/full cannot be written") as caught:
         write(Path("/dev/full"), rows(BATCH_ROWS, 64))
     assert "free some space" in caught.value.cure
+
+
+def test_rows_of_several_files_are_found_by_file_and_number(tmp_path):
+    draw = np.random.default_rng(3)
+    files = {4: draw.standard_normal((BATCH_ROWS + 10, 3)), 9: draw.standard_normal((5, 3))}
+    for name, vectors in files.items():
+        with VectorWriter(tmp_path / f"{name}.arrow", 3) as writer:
+            writer.write([f"{number:020x}" for number in range(len(vectors))], vectors)
+    rows = VectorRows({name: tmp_path / f"{name}.arrow" for name in files})
+    wanted = [(9, 4), (4, BATCH_ROWS + 9), (4, 0), (4, BATCH_ROWS - 1), (9, 0)]
+    taken = rows.take(*(np.array(part) for part in zip(*wanted, strict=True)))
+    assert np.array_equal(taken, np.array([files[name][row] for name, row in wanted]).astype(np.float16))
+    with VectorWriter(tmp_path / "other.arrow", 4) as writer:
+        writer.write(["a"], np.ones((1, 4)))
+    with pytest.raises(LakeError, match=r"other\.arrow holds vectors of 4 numbers, others 3"):
+        VectorRows({0: tmp_path / "9.arrow", 1: tmp_path / "other.arrow"})

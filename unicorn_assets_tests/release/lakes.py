@@ -1,5 +1,6 @@
 """Small lakes that hold all that a release is made of, written the way the stages write them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -7,7 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from unicorn_assets.curation.decisions import merged, table_of
 from unicorn_assets.identity import sample_id, shard_names, shard_number
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL, LAKE_VERSION, Lake
@@ -93,6 +96,7 @@ class SmallLake:
         self.asked = self.released[::2] if dialogs else []
         self.fingerprints: dict[tuple[str, str], str] = {}
         self._fill()
+        self.select()
 
     def of(self, shard: str, samples: list[str]) -> list[str]:
         return [one for one in sorted(samples) if self.shards[shard_number(one, len(self.shards))] == shard]
@@ -164,6 +168,25 @@ class SmallLake:
         self.images(shard, kept)
         self.dataset("pretrain_dataset", shard, released)
         self.dataset("instruction_dataset", shard, asked)
+
+    def select(self, *left: tuple[str, str, str], mark: str = "") -> None:
+        """Decides over the candidates: rows of table, id and reason stay behind."""
+        decided = merged([table_of({"table": table, "id": sample, "reason": reason} for table, sample, reason in left)])
+        candidates = {"pretrain": self.released, "instruction": self.asked}
+        told = {}
+        for table, samples in candidates.items():
+            reasons = dict(sorted(Counter(reason for name, _, reason in left if name == table).items()))
+            selected = len(samples) - sum(reasons.values())
+            told[table] = {"candidates": len(samples), "selected": selected, "left": reasons}
+        with self.stage(
+            "selection",
+            ALL,
+            rows_out=sum(one["selected"] for one in told.values()),
+            not_selected=Counter(reason for _, _, reason in left),
+            metrics={"tables": told},
+            mark=mark,
+        ) as drafts:
+            pq.write_table(decided, drafts.add("rows"))
 
     def seeds(self, shard: str, samples: list[str]) -> None:
         with self.stage("caption_seeds", shard, rows_out=len(samples)) as drafts:

@@ -4,12 +4,14 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from unicorn_assets.identity import sample_id
 from unicorn_assets.lake.vectors import read_vectors
 from unicorn_assets.release.build import Coverage, build
+from unicorn_assets.release.sinks import Rows
 from unicorn_assets.release.splits import named, split_of, splits
 from unicorn_assets_tests.release.lakes import DIMENSION, SmallLake, recipe, vector
 
@@ -94,3 +96,9 @@ def test_training_files_are_no_other_for_what_is_held_out_elsewhere(tmp_path: Pa
     assert version[0.0] != version[0.3]
     assert not (tmp_path / "0.0" / "validation").exists()
     assert {path.name for path in (tmp_path / "0.3" / "validation").iterdir()} == {"pretrain", "instruction", "llava"}
+
+
+def test_a_shard_may_have_all_its_rows_on_one_side() -> None:
+    batch = pa.RecordBatch.from_pylist([{"id": IDS[0]}, {"id": IDS[1]}])
+    none = Rows(batch, batch.to_pylist(), np.ones((2, DIMENSION), np.float16)).where([])
+    assert (none.batch.num_rows, none.records, none.vectors.shape) == (0, [], (0, DIMENSION))

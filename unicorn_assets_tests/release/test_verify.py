@@ -126,8 +126,8 @@ def test_a_manifest_that_lacks_what_is_asked_of_it_is_damaged(copy: Path, key: s
         (None, "cannot be read: No such file"),
         (b"\xff", "is no manifest of a release"),
         (b"[]", "is no manifest of a release"),
-        (b'{"format": 1}', "is of format 1"),
-        (b'{"format": 2}', "is damaged"),
+        (b'{"format": 2}', "is of format 2"),
+        (b'{"format": 3}', "is damaged"),
     ],
 )
 def test_what_is_no_release_is_refused(copy: Path, content: bytes | None, says: str) -> None:

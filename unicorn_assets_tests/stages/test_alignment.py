@@ -11,15 +11,19 @@ from unicorn_assets.errors import TransferError
 from unicorn_assets.lake.embedding_files import Embeddings
 from unicorn_assets.lake.vectors import read_vectors
 from unicorn_assets.release.images import carry_images
+from unicorn_assets.stages import alignment
 from unicorn_assets.stages.alignment import MODALITY_ALIGNMENT
 from unicorn_assets.stages.base import Finished, Made
 from unicorn_assets.stages.transfer_checks import ENOUGH_SAMPLES, NEIGHBOURS_SURVIVE, NO_DRIFT, TRANSFER_IMPROVES
 from unicorn_assets.transfer.c3 import Noise
-from unicorn_assets.transfer.choices import NAMES, NEED_IMAGES, USE_IMAGES
+from unicorn_assets.transfer.choices import NAMES, NEED_COVARIANCES, NEED_IMAGES, USE_IMAGES
+from unicorn_assets.transfer.drift import drift
 from unicorn_assets.transfer.fitted import METHODS, FittedTransfer
 from unicorn_assets.transfer.fitting import Options, fit
+from unicorn_assets.transfer.mean_shift import MeanShift
 from unicorn_assets.transfer.metrics.report import report
 from unicorn_assets.transfer.metrics.results import GapReport
+from unicorn_assets.transfer.statistics import Moments
 from unicorn_assets_tests.conftest import data_files, materialize, run
 from unicorn_assets_tests.stages.with_images import made, ready, tools_for, with_alignment
 from unicorn_assets_tests.transfer.metrics.clouds import normalised, units
@@ -108,12 +112,24 @@ def test_a_method_is_decided_by_what_it_reads(home, recipe, tmp_path):
     assert (given["noise_sigma"], given["noise_cosine"]) == (0.1, None)
 
 
-def test_too_few_captions_for_a_covariance_are_said_with_the_cure(home, recipe, tmp_path):
-    images = {"path": str(ready(tmp_path / "I.arrow"))}
-    chosen = with_alignment(recipe, method="matched", sample=20, images=images)
-    with pytest.raises(TransferError, match="20 texts; the covariance of 32 dimensions needs 33") as caught:
+@pytest.mark.parametrize("method", NEED_COVARIANCES)
+@pytest.mark.parametrize(("sample", "draw", "told"), [(20, None, "20 texts"), (40, 32, "32 images")])
+def test_too_few_for_a_covariance_is_said_with_the_cure_before_anything_is_asked(
+    home, recipe, tmp_path, method, sample, draw, told
+):
+    images = {"path": str(ready(tmp_path / "I.arrow")), "draw": draw}
+    chosen = with_alignment(recipe, method=method, sample=sample, images=images)
+    with pytest.raises(TransferError, match=f"{told}; the covariance of 32 dimensions needs 33") as caught:
         made(tools_for(home, chosen), "seed_sources", "image_reference", "modality_alignment")
     assert "larger sample" in caught.value.cure
+    assert not (home.path / "answers").exists()
+
+
+def test_a_single_seed_is_not_asked_for_in_vain(home, recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr(alignment, "_sample", lambda work: {"shard-0000": [("id", "A dog.")]})
+    with pytest.raises(TransferError, match="1 seeds to calibrate with; a fit needs 2"):
+        made(tools_for(home, recipe), "seed_sources", "modality_alignment")
+    assert not (home.path / "answers").exists()
 
 
 def test_images_beside_a_method_without_them_measure_it(home, recipe, tmp_path):
@@ -208,9 +224,6 @@ def test_texts_of_another_kind_have_drifted_from_every_fit(home, recipe, tmp_pat
         tools_for(home, with_alignment(recipe, method=method, **images)),
         *("seed_sources", *(("image_reference",) if images else ()), "modality_alignment"),
     )
-    from unicorn_assets.transfer.drift import drift
-    from unicorn_assets.transfer.statistics import Moments
-
     fitted = FittedTransfer.load(home.lake.transfer("modality_alignment", "all"))
     _, alike = read_vectors(home.lake.vectors("modality_alignment", "all"))
     other = normalised(alike.astype(np.float64) - 2 * alike.mean(axis=0))
@@ -218,6 +231,17 @@ def test_texts_of_another_kind_have_drifted_from_every_fit(home, recipe, tmp_pat
         seen = Moments(32)
         seen.add(rows)
         assert checked(NO_DRIFT, drift=drift(fitted, seen).figures()).passed == passed
+
+
+def test_a_shard_of_two_texts_out_of_the_same_has_not_drifted():
+    rows, whole = units(2_000, seed=1, width=200, power=0), Moments(200)
+    whole.add(rows)
+    fitted, passed = FittedTransfer(MeanShift.fit(whole), whole.count), 0
+    for start in range(0, 400, 2):
+        seen = Moments(200)
+        seen.add(rows[start : start + 2])
+        passed += checked(NO_DRIFT, drift=drift(fitted, seen).figures()).passed
+    assert passed >= 198
 
 
 def test_without_a_mean_there_is_nothing_to_drift_from():

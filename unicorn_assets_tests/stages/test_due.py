@@ -2,11 +2,12 @@
 
 import pytest
 
+from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages import freshness
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.due import NEVER, backlog
 from unicorn_assets.stages.graph import GRAPH
-from unicorn_assets.stages.release import UPSTREAM
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize
@@ -73,6 +74,13 @@ def test_the_release_is_due_once_every_shard_is_fresh_again(home, recipe):
                 make(GRAPH[name], tools, shard, graph=GRAPH, run_id="test")
     found = due(home, changed)
     assert not found.shards
-    assert "made anew" in found.release.why
+    assert found.release.why == "near_duplicates is stale: shards have been made anew"
+    with pytest.raises(LakeError, match="near_duplicates is stale: shards have been made anew"):
+        make(GRAPH["release"], tools, ALL, graph=GRAPH, run_id="test")
+    make(GRAPH["near_duplicates"], tools, ALL, graph=GRAPH, run_id="test")
+    make(GRAPH["selection"], tools, ALL, graph=GRAPH, run_id="test")
+    after = due(home, changed).release
+    assert after.stage == "release"
+    assert "selection changed" in after.why
     make(GRAPH["release"], tools, ALL, graph=GRAPH, run_id="test")
     assert due(home, changed).release is None

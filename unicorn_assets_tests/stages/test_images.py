@@ -10,9 +10,9 @@ from unicorn_assets.errors import ImageError, LakeError
 from unicorn_assets.lake.files import sha256
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import read_vectors
+from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.graph import graph
-from unicorn_assets.stages.release import upstream
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.transfer.metrics.results import GapReport
 from unicorn_assets_tests.encoders.pictures import fill, picture

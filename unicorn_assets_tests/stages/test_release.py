@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from unicorn_assets.cli.trace import _releases
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.release.splits import split_of
 from unicorn_assets.release.verify import verify
+from unicorn_assets.stages.tracing import released_in
 from unicorn_assets_tests.conftest import materialize
 
 
@@ -69,7 +69,7 @@ def test_other_formats_and_a_held_out_share_make_a_release_and_no_shard(home, re
     assert list(verify(folder)) == []  # the one before stands as it was
     held = next(row["id"] for row in read_rows(latest(home) / "validation" / "pretrain" / "shard-0000.parquet"))
     assert split_of(held, 0.3) == "validation"
-    assert {name for one in _releases(home, held, 3) for name in one["tables"]} >= {"pretrain", "validation/pretrain"}
+    assert {name for one in released_in(home, held) for name in one["tables"]} >= {"pretrain", "validation/pretrain"}
 
 
 def test_back_to_the_first_recipe_is_the_first_version_untouched(home, recipe, first):

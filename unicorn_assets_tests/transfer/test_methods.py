@@ -9,9 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import LakeError, TransferError
+from unicorn_assets.transfer import matched
 from unicorn_assets.transfer.aniso import Blocks
+from unicorn_assets.transfer.choices import NEED_COVARIANCES
 from unicorn_assets.transfer.fitted import METHODS as CLASSES
 from unicorn_assets.transfer.fitted import FittedTransfer
+from unicorn_assets.transfer.matched import Matched
 from unicorn_assets.transfer.mean_shift import MeanShift
 from unicorn_assets.transfer.realign import Anchor
 from unicorn_assets.transfer.statistics import Moments
@@ -205,3 +208,29 @@ def test_a_damaged_file_of_a_method_with_images_is_refused(tmp_path):
     path.write_bytes(content)
     with pytest.raises(LakeError, match="is damaged"):
         FittedTransfer.load(path)
+
+
+@pytest.mark.parametrize("fit", [Blocks.fit, Matched.fit])
+def test_texts_or_images_that_are_all_alike_are_refused(fit):
+    for dtype in (np.float16, np.float32):
+        alike = np.repeat(texts(1, dtype=dtype), 100, axis=0)
+        with pytest.raises(TransferError, match="All texts have the same embedding"):
+            fit(alike, images(dtype=dtype))
+        with pytest.raises(TransferError, match="All images have the same embedding"):
+            fit(texts(dtype=dtype), alike)
+
+
+def test_images_that_are_all_nearest_to_one_text_are_refused(monkeypatch):
+    monkeypatch.setattr(matched, "nearest", lambda images, texts: np.zeros(len(images), np.int64))
+    with pytest.raises(TransferError, match="One and the same text is nearest to every image"):
+        Matched.fit(texts(), images())
+
+
+@every_method
+def test_which_methods_need_more_rows_than_dimensions_is_known_before_the_fit(name):
+    y, x = texts(WIDTH), images(WIDTH)
+    if name in NEED_COVARIANCES:
+        with pytest.raises(TransferError, match=f"There are {WIDTH} texts; the covariance"):
+            fitted(name, y, x)
+    else:
+        assert not fitted(name, y, x).apply(y, 0, names(WIDTH)).lost.any()

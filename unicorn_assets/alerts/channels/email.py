@@ -139,6 +139,9 @@ class _Session(smtplib.SMTP):
         opened = socket.create_connection((host, port), timeout)
         # A second handle on the connection, since the first one changes when it becomes a secure one.
         self._spare = opened.dup()
+        if self.late:  # there was nothing to cut yet
+            opened.close()
+            raise TimeoutError
         return ssl.create_default_context().wrap_socket(opened, server_hostname=host) if self._secure else opened
 
     def _cut(self) -> None:

@@ -79,7 +79,7 @@ def _seconds(retry_after: str) -> float:
     try:
         moment = parsedate_to_datetime(retry_after)
         return max((moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds(), 0.0)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
 
 

@@ -105,12 +105,14 @@ class Client:
                 failed = type(failed)(self._access.redact(failed.message), failed.retry_after)
         except TransientError as too_long:
             failed = too_long
-        except (aiohttp.ClientError, OSError) as error:  # a TimeoutError is an OSError
+        except (aiohttp.ClientError, OSError, UnicodeError) as error:  # a TimeoutError is an OSError
             failed = self._failure(error)
         raise failed
 
-    def _failure(self, error: aiohttp.ClientError | OSError) -> FaultError | EngineError:
+    def _failure(self, error: aiohttp.ClientError | OSError | UnicodeError) -> FaultError | EngineError:
         """What an exception of aiohttp means."""
+        if isinstance(error, UnicodeError | aiohttp.InvalidURL):
+            return self._wrong_address("its name cannot be that of a host")
         told = self._access.redact(one_line(str(error))) or type(error).__name__
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return UnreachableError("no connection within the time for one")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from unicorn_assets.engines.vllm.group import Group
 from unicorn_assets.engines.vllm.plan import Plan
-from unicorn_assets.lake.files import explained
+from unicorn_assets.lake.files import explained, write_whole
 from unicorn_assets.lake.locks import locked
 
 _COUNTER = "last"
-_SUFFIX = ".json"
+_SUFFIX, _DRAFT = ".json", ".new"
 LOCK_WAIT_SECONDS = 60.0
 
 
@@ -75,11 +75,12 @@ def take(plans: list[tuple[Group, Plan]]) -> Lease:
 def _enter(group: Group, plan: Plan) -> Lease:
     with explained(group.folder):
         group.leases.mkdir(parents=True, exist_ok=True)
-        counter = group.leases / _COUNTER
-        ticket = 1 + (int(counter.read_text()) if counter.exists() else 0)
-        counter.write_text(str(ticket))
+        for leftover in group.leases.glob(f"*{_DRAFT}"):  # of one that was killed; nobody else is in here
+            leftover.unlink(missing_ok=True)
+        ticket = 1 + _last_ticket(group)
+        write_whole(group.leases / _COUNTER, str(ticket))
         path = group.leases / f"{ticket:012d}{_SUFFIX}"
-        draft = path.with_suffix(".new")
+        draft = path.with_suffix(_DRAFT)
         descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             # Locked before it gets its name: a lease without a lock is a dead one.
@@ -90,6 +91,13 @@ def _enter(group: Group, plan: Plan) -> Lease:
             os.close(descriptor)
             raise
     return Lease(group, Wish(ticket, plan), path, descriptor)
+
+
+def _last_ticket(group: Group) -> int:
+    """The ticket given last. A counter that a disk has lost or emptied starts behind those that were refused."""
+    counter = group.leases / _COUNTER
+    told = counter.read_text() if counter.exists() else ""
+    return int(told) if told.isdecimal() else group.state().failed_ticket
 
 
 def held_leases(group: Group) -> list[Wish]:

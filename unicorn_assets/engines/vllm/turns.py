@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from unicorn_assets.lake.files import explained
+from unicorn_assets.lake.locks import held
 
 POLL_SECONDS = 0.05
 
@@ -50,14 +51,7 @@ class Turns:
 
     def wanted(self) -> bool:
         """Whether somebody wants to be alone, so that those together should finish and come back later."""
-        descriptor = _opened(self._turn)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(descriptor)
-        return False
+        return held(self._turn)
 
 
 def _opened(path: Path) -> int:

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from unicorn_assets.errors import LakeError
+from unicorn_assets.lake.sorting import row_groups
 
 SEEDS = pa.schema(
     [
@@ -43,7 +43,7 @@ def write_buckets(path: Path, batches: Iterable[pa.RecordBatch], shards: Sequenc
     """
     hashes = {shard: hashlib.blake2b(digest_size=16) for shard in shards}
     with pq.ParquetWriter(path, SEEDS, compression="zstd", write_statistics=["shard"]) as writer:
-        for group in row_groups(batches, by="shard"):
+        for group in row_groups(batches, ROWS_PER_GROUP, by="shard"):
             digest = hashes[group["shard"][0].as_py()]
             for row in group.to_pylist():
                 digest.update(json.dumps(list(row.values())).encode() + b"\n")
@@ -69,43 +69,3 @@ def read_bucket(path: Path, shard: str) -> pa.Table:
         raise LakeError(
             f"The seeds file {path} cannot be read: {str(error).splitlines()[0]}", "make seed_sources again."
         ) from None
-
-
-def row_groups(batches: Iterable[pa.RecordBatch], by: str | None = None) -> Iterator[pa.Table]:
-    """The same rows cut anew, so that a file does not depend on how they came.
-
-    Args:
-        batches: the rows.
-        by: a column that they are sorted by; no group has two values of it.
-
-    Yields:
-        ROWS_PER_GROUP rows in one piece, or what is left.
-    """
-    held: list[pa.RecordBatch] = []
-    room = ROWS_PER_GROUP
-    for starts, piece in _pieces(batches, by):
-        if held and (starts or not room):
-            yield pa.Table.from_batches(held).combine_chunks()
-            held, room = [], ROWS_PER_GROUP
-        while len(piece) > room:
-            yield pa.Table.from_batches([*held, piece[:room]]).combine_chunks()
-            held, piece, room = [], piece[room:], ROWS_PER_GROUP
-        held.append(piece)
-        room -= len(piece)
-    if held:
-        yield pa.Table.from_batches(held).combine_chunks()
-
-
-def _pieces(batches: Iterable[pa.RecordBatch], by: str | None) -> Iterator[tuple[bool, pa.RecordBatch]]:
-    """The batches, each cut where the column `by` changes, and whether a piece starts a new value of it."""
-    last: object = None
-    for batch in filter(len, batches):
-        ends = [batch.num_rows]
-        if by is not None:
-            values = batch[by].to_numpy(zero_copy_only=False)
-            ends = [*(np.flatnonzero(values[1:] != values[:-1]) + 1).tolist(), batch.num_rows]
-        start = 0
-        for end in ends:
-            value = None if by is None else batch[by][start].as_py()
-            yield value != last, batch[start:end]
-            last, start = value, end

@@ -26,7 +26,16 @@ def columns(source: Source, delimiter: str) -> Columns:
     Raises:
         SeedError: the file cannot be read, or has no such column.
     """
-    return choose(source, _header(source, _records(source, delimiter), delimiter))
+    return choose(source, header(source, delimiter))
+
+
+def header(source: Source, delimiter: str) -> list[str]:
+    """The names in the file's first record.
+
+    Raises:
+        SeedError: the file cannot be read, or its first record not as names.
+    """
+    return _header(source, _records(source, delimiter), delimiter)
 
 
 def rows(source: Source, taken: Columns, delimiter: str) -> Iterator[Row | SetAside]:

@@ -10,14 +10,16 @@ import pyarrow.parquet as pq
 
 from unicorn_assets.errors import SeedError
 from unicorn_assets.identity import row_seed, sample_id, shard_names, shard_number
+from unicorn_assets.lake.sorting import row_groups
 from unicorn_assets.recipe import Seeds
-from unicorn_assets.synthesis.seeds.buckets import row_groups, write_buckets
+from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, write_buckets
 from unicorn_assets.synthesis.seeds.cleaning import Reject, clean
 from unicorn_assets.synthesis.seeds.pick import ROW_BITS, SET_ASIDE, Pick, pick
 from unicorn_assets.synthesis.seeds.readers import columns, rows
-from unicorn_assets.synthesis.seeds.rows import Columns, Row, SetAside, rejected
+from unicorn_assets.synthesis.seeds.rows import WITHDRAWN, Columns, Row, SetAside, Withdrawn, rejected
 
 PROGRESS_ROWS = 5_000
+NOTHING = Withdrawn()
 
 
 @dataclass(frozen=True)
@@ -46,13 +48,20 @@ class Gathered(Counts):
 
 
 def gather(
-    seeds: Seeds, shards: int, out: Path, set_aside: Path, work: Path, progress: Callable[[int], None] | None = None
+    seeds: Seeds,
+    shards: int,
+    out: Path,
+    set_aside: Path,
+    work: Path,
+    progress: Callable[[int], None] | None = None,
+    withdrawn: Withdrawn = NOTHING,
 ) -> Gathered:
     """Reads all sources and writes two Parquet files: the seeds, and all rows that give none.
 
     An image, which is an id within its source's collection (`Source.images`), keeps the caption of the smallest id. Of
     equal captions the first source keeps its own, then the lowest row; the others stay on record as further origins.
-    A source that draws keeps the captions with the smallest draws.
+    A source that draws keeps the captions with the smallest draws. A withdrawn seed is rejected wherever it stands, and
+    nothing steps in for it; a withdrawn source gives way to the others as if it had no row.
 
     Args:
         seeds: the sources and what makes a caption usable.
@@ -61,6 +70,7 @@ def gather(
         set_aside: all other rows, columns SET_ASIDE, in the order of the sources and their rows.
         work: a folder for what does not fit into memory; nothing stays in it.
         progress: told the number of rows read so far.
+        withdrawn: what may give no seed.
 
     Raises:
         SeedError: a source cannot be read, or no seed is left. Neither file has been begun then.
@@ -72,22 +82,24 @@ def gather(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        with pick(folder, seeds.sources) as choice:
-            read = _read(seeds, shards, choice, progress or (lambda done: None))
+        with pick(folder, seeds.sources, withdrawn.seeds) as choice:
+            read = _read(seeds, shards, choice, progress or (lambda done: None), withdrawn)
             by_source = _by_source(read, choice.decide())
             total = _total(list(by_source.values()))
             if not total.rows_out:
                 raise _nothing_left(total)
             buckets = write_buckets(out, choice.seeds(), shard_names(shards))
             with pq.ParquetWriter(set_aside, SET_ASIDE, compression="zstd") as writer:
-                for group in row_groups(choice.set_aside()):
+                for group in row_groups(choice.set_aside(), ROWS_PER_GROUP):
                     writer.write_table(group)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Gathered(**vars(total), sources=by_source, buckets=buckets, columns=taken)
 
 
-def _read(seeds: Seeds, shards: int, choice: Pick, progress: Callable[[int], None]) -> Counter[str]:
+def _read(
+    seeds: Seeds, shards: int, choice: Pick, progress: Callable[[int], None], withdrawn: Withdrawn
+) -> Counter[str]:
     names = shard_names(shards)
     read = Counter({source.name: 0 for source in seeds.sources})
     for place, source in enumerate(seeds.sources):
@@ -96,6 +108,9 @@ def _read(seeds: Seeds, shards: int, choice: Pick, progress: Callable[[int], Non
             judged = _judged(row, seeds)
             if isinstance(judged, SetAside):
                 choice.add_aside(number, judged.outcome, judged.reason, judged.detail, judged.text)
+            elif source.name in withdrawn.sources:
+                why, sample = withdrawn.sources[source.name], sample_id(judged.text)
+                choice.add_aside(number, "rejected", WITHDRAWN, why, "", sample)
             else:
                 sample = sample_id(judged.text)
                 shard = names[shard_number(sample, shards)]
@@ -147,5 +162,7 @@ def _nothing_left(total: Counts) -> SeedError:
     reasons = ", ".join(f"{reason}: {count}" for reason, count in (total.rejected | total.not_selected).items())
     return SeedError(
         f"Not one of the {total.rows_in} rows gives a seed ({reasons}).",
-        "give captions of another kind, or change min_words, max_words or min_letters.",
+        "take a withdrawal back with `unicorn withdraw --undo`, or give other captions."
+        if set(total.rejected) == {WITHDRAWN}
+        else "give captions of another kind, or change min_words, max_words or min_letters.",
     )

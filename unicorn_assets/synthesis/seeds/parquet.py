@@ -35,6 +35,16 @@ def columns(source: Source) -> Columns:
     return taken
 
 
+def header(source: Source) -> list[str]:
+    """The names of the file's columns.
+
+    Raises:
+        SeedError: the file is no Parquet file.
+    """
+    with _file(source) as file:
+        return list(file.schema_arrow.names)
+
+
 def rows(source: Source, taken: Columns) -> Iterator[Row | SetAside]:
     """Every record, numbered from 1.
 

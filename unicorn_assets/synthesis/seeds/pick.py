@@ -4,7 +4,7 @@ What is picked depends on the captions, their images and the order of the source
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from unicorn_assets.errors import LakeError
+from unicorn_assets.lake.sorting import batches, insert, workbench
 from unicorn_assets.recipe import Source
-from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, SEEDS
+from unicorn_assets.synthesis.seeds.buckets import SEEDS
+from unicorn_assets.synthesis.seeds.rows import WITHDRAWN
 
-MEMORY = "256MB"
-THREADS = 2
 _BATCH = 20_000
 
 ROW_BITS = 40
@@ -57,8 +56,10 @@ _ASIDE = pa.schema(
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("text", pa.string()),
+        ("id", pa.string()),
     ]
 )
+_WITHDRAWN = pa.schema([("id", pa.string())])
 _SOURCES = pa.schema(
     [
         ("place", pa.int64()),
@@ -74,7 +75,10 @@ _SOURCES = pa.schema(
 _PLACE = f"(number >> {ROW_BITS})"
 _ROW = f"(number & {(1 << ROW_BITS) - 1})"
 
+# A withdrawn seed keeps its place as its image's caption and among those drawn, so that nothing steps in for it: its
+# withdrawal takes a row from one shard, gives none to another, and asks an engine for nothing.
 _PICK = f"""
+CREATE TABLE gone AS SELECT number FROM seen SEMI JOIN withdrawn USING (id);
 CREATE TABLE images AS
     SELECT images, image_id, min(id) AS chosen FROM seen JOIN sources ON place = {_PLACE}
     WHERE image_id IS NOT NULL GROUP BY ALL;
@@ -89,16 +93,18 @@ CREATE TABLE undrawn AS
         FROM firsts JOIN seen USING (number) JOIN sources ON place = {_PLACE} WHERE most IS NOT NULL
     ) WHERE rank > most;
 CREATE TABLE picked AS
-    SELECT number FROM firsts ANTI JOIN undrawn USING (number);
+    SELECT number FROM firsts ANTI JOIN undrawn USING (number) ANTI JOIN gone USING (number);
 CREATE TABLE verdicts AS
     SELECT number, 'not_selected' AS outcome, 'other_caption_of_image' AS reason,
-        'the image keeps ' || chosen AS detail FROM others
+        'the image keeps ' || chosen AS detail FROM others ANTI JOIN gone USING (number)
     UNION ALL
-    SELECT number, 'not_selected', 'not_drawn', 'draw = ' || most FROM undrawn
+    SELECT number, 'not_selected', 'not_drawn', 'draw = ' || most FROM undrawn ANTI JOIN gone USING (number)
+    UNION ALL
+    SELECT number, 'rejected', '{WITHDRAWN}', 'the seed was withdrawn' FROM gone
     UNION ALL
     SELECT seen.number, 'rejected', 'duplicate',
         'first in ' || source || ', row ' || (firsts.number & {(1 << ROW_BITS) - 1})
-    FROM seen ANTI JOIN others USING (number) JOIN firsts USING (id)
+    FROM seen ANTI JOIN others USING (number) ANTI JOIN gone USING (number) JOIN firsts USING (id)
         JOIN sources ON place = (firsts.number >> {ROW_BITS})
     WHERE seen.number <> firsts.number;
 """
@@ -110,9 +116,10 @@ FROM seen SEMI JOIN picked USING (number) JOIN sources ON place = {_PLACE} ORDER
 
 _SET_ASIDE = f"""
 SELECT id, outcome, reason, detail, text, source, file, {_ROW} AS row, licence, origin FROM (
-    SELECT number, NULL AS id, outcome, reason, detail, text FROM aside
+    SELECT number, id, outcome, reason, detail, text FROM aside
     UNION ALL
-    SELECT number, id, outcome, reason, detail, substr(seed, 1, 500) FROM verdicts JOIN seen USING (number)
+    SELECT number, id, outcome, reason, detail, CASE reason WHEN '{WITHDRAWN}' THEN '' ELSE substr(seed, 1, 500) END
+    FROM verdicts JOIN seen USING (number)
 ) JOIN sources ON place = {_PLACE} ORDER BY number
 """
 
@@ -128,15 +135,19 @@ SELECT source, outcome, reason, count(*) FROM (
 class Pick:
     """All rows of the corpus on disk, and the queries that choose among them."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, sources: Sequence[Source]) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, sources: Sequence[Source], withdrawn: Collection[str]
+    ) -> None:
         self._connection = connection
         self._waiting: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-        self._schemas = {"seen": _SEEN, "aside": _ASIDE, "sources": _SOURCES}
+        self._schemas = {"seen": _SEEN, "aside": _ASIDE, "sources": _SOURCES, "withdrawn": _WITHDRAWN}
         for name, schema in self._schemas.items():
-            self._insert(name, schema.empty_table(), "CREATE TABLE seen AS".replace("seen", name))
+            insert(connection, name, schema.empty_table())
         for place, source in enumerate(sources):
             file = Path(source.path).name
             self._add("sources", (place, source.name, source.images, file, source.licence, source.origin, source.draw))
+        for sample in withdrawn:
+            self._add("withdrawn", (sample,))
 
     def add_seed(
         self, number: int, sample: str, shard: str, seed: str, image: str | None, topic: str | None, draw: int | None
@@ -144,9 +155,11 @@ class Pick:
         """Adds a caption that could be a seed."""
         self._add("seen", (number, sample, shard, seed, image, topic, draw))
 
-    def add_aside(self, number: int, outcome: str, reason: str, detail: str, text: str) -> None:
-        """Adds a row that cannot be a seed."""
-        self._add("aside", (number, outcome, reason, detail, text))
+    def add_aside(
+        self, number: int, outcome: str, reason: str, detail: str, text: str, sample: str | None = None
+    ) -> None:
+        """Adds a row that cannot be a seed, with its id where it has one."""
+        self._add("aside", (number, outcome, reason, detail, text, sample))
 
     def decide(self) -> list[tuple[str, str, str, int]]:
         """Picks the seeds once all rows are in: rows by source, outcome (`selected` too) and reason."""
@@ -157,11 +170,11 @@ class Pick:
 
     def seeds(self) -> Iterator[pa.RecordBatch]:
         """The seeds in batches of SEEDS, sorted by (shard, id)."""
-        return self._batches(_SEEDS, SEEDS)
+        return batches(self._connection, _SEEDS, SEEDS)
 
     def set_aside(self) -> Iterator[pa.RecordBatch]:
         """All other rows in batches of SET_ASIDE, in the order of the sources and their rows."""
-        return self._batches(_SET_ASIDE, SET_ASIDE)
+        return batches(self._connection, _SET_ASIDE, SET_ASIDE)
 
     def _add(self, name: str, values: tuple[Any, ...]) -> None:
         waiting = self._waiting[name]
@@ -176,34 +189,20 @@ class Pick:
             arrays = [
                 pa.array(values, kind) for values, kind in zip(zip(*waiting, strict=True), schema.types, strict=True)
             ]
-            self._insert(name, pa.table(arrays, schema=schema), f"INSERT INTO {name}")
-
-    def _insert(self, name: str, table: pa.Table, statement: str) -> None:
-        self._connection.register("incoming", table)
-        self._connection.execute(f"{statement} SELECT * FROM incoming")
-        self._connection.unregister("incoming")
-
-    def _batches(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        for batch in self._connection.sql(query).to_arrow_reader(ROWS_PER_GROUP):
-            yield batch.cast(schema)
+            insert(self._connection, name, pa.table(arrays, schema=schema))
 
 
 @contextmanager
-def pick(work: Path, sources: Sequence[Source]) -> Iterator[Pick]:
+def pick(work: Path, sources: Sequence[Source], withdrawn: Collection[str] = ()) -> Iterator[Pick]:
     """A Pick whose data lie in the folder `work`.
+
+    Args:
+        work: the folder.
+        sources: all sources, in order.
+        withdrawn: ids of seeds that may not be picked.
 
     Raises:
         LakeError: DuckDB cannot do it, for want of disk or memory.
     """
-    try:
-        with duckdb.connect(str(work / "pick.duckdb")) as connection:
-            connection.execute(f"SET memory_limit = '{MEMORY}'")
-            connection.execute(f"SET threads = {THREADS}")
-            connection.execute("SET preserve_insertion_order = false")
-            connection.execute("SET temp_directory = ?", [str(work / "spill")])
-            yield Pick(connection, sources)
-    except duckdb.Error as error:
-        raise LakeError(
-            f"The seeds cannot be sorted in {work}: {str(error).splitlines()[0]}",
-            "free some disk space or memory there and run again.",
-        ) from error
+    with workbench(work) as connection:
+        yield Pick(connection, sources, withdrawn)

@@ -80,8 +80,27 @@ def columns(source: Source) -> Columns:
             return Columns("line") if other == "text" else Columns("templates", topic="name")
 
 
-def rows(source: Source) -> Iterator[Row | SetAside]:
+def header(source: Source) -> list[str]:
+    """The names of a file's columns; none where its format has none. Reads its beginning only.
+
+    Raises:
+        SeedError: the file cannot be read.
+    """
+    match format_of(source):
+        case "jsonl":
+            return _names(source)
+        case "csv" | "tsv" as kind:
+            return delimited.header(source, _DELIMITERS[kind])
+        case "parquet":
+            return parquet.header(source)
+        case _:
+            return []
+
+
+def rows(source: Source, taken: Columns | None = None) -> Iterator[Row | SetAside]:
     """Every row of a source, in its order, streamed in bounded memory.
+
+    Of its columns those in `taken`, by default those that the source names or that have a usual name.
 
     A wrong row comes as a rejected one: row_too_large, bad_encoding, nul_byte, invalid_json, not_an_object, no_caption,
     not_text, bad_image_id, bad_topic, csv_quoting, field_count. Blank lines of JSONL, CSV and TSV are no rows.
@@ -90,15 +109,14 @@ def rows(source: Source) -> Iterator[Row | SetAside]:
         SeedError: the file is wrong as a whole, or has not one row; names it, and the row reached.
     """
     some = False
-    for row in _rows(source):
+    for row in _rows(source, taken or columns(source)):
         some = True
         yield row
     if not some:
         raise empty(Path(source.path))
 
 
-def _rows(source: Source) -> Iterator[Row | SetAside]:
-    taken = columns(source)
+def _rows(source: Source, taken: Columns) -> Iterator[Row | SetAside]:
     match format_of(source):
         case "jsonl":
             return _jsonl(source, taken)
@@ -165,10 +183,16 @@ def _refuse_array(source: Source, beginning: bytes) -> None:
         )
 
 
-def _keys(source: Source) -> Columns:
-    """The columns of a JSONL file: the keys of its first objects. Without any object, every row will be rejected."""
+def _names(source: Source) -> list[str]:
+    """The keys of the first objects of a JSONL file."""
     names: dict[str, None] = {}
     for _, record in islice(_records(source), _SAMPLE):
         if isinstance(record, dict):
             names |= dict.fromkeys(record)
-    return choose(source, list(names)) if names else Columns(source.caption or "caption", source.image_id)
+    return list(names)
+
+
+def _keys(source: Source) -> Columns:
+    """The columns of a JSONL file. Without any object, every row will be rejected."""
+    names = _names(source)
+    return choose(source, names) if names else Columns(source.caption or "caption", source.image_id)

@@ -1,7 +1,7 @@
 """What reading a source gives, row by row: a caption, or a record of why there is none."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from unicorn_assets.errors import SeedError
@@ -15,7 +15,10 @@ EXCERPT = 500
 
 Outcome = Literal["rejected", "not_selected"]
 
-_CAPTION_NAMES = (
+WITHDRAWN = "withdrawn"
+"""Reason of a row that was withdrawn. Its text is not kept with it."""
+
+CAPTION_NAMES = (
     "caption", "captions", "text", "sentence", "sentences", "description", "raw_caption", "caption_text", "alt_text",
     "alt", "comment", "raw", "title", "seed",
 )  # fmt: skip
@@ -44,6 +47,19 @@ class SetAside:
     reason: str
     detail: str
     text: str
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """What may give no seed.
+
+    Args:
+        seeds: ids of seeds, whatever source, file or row gives them.
+        sources: names of sources, none of whose rows may, each with what withdrew it.
+    """
+
+    seeds: frozenset[str] = frozenset()
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +140,14 @@ def choose(source: Source, names: Sequence[str]) -> Columns:
     Raises:
         SeedError: there is no such column, or it is there twice.
     """
-    caption = _named(source, "caption", source.caption, names) or _guessed(_CAPTION_NAMES, names)
+    caption = _named(source, "caption", source.caption, names) or guessed(CAPTION_NAMES, names)
     if caption is None:
         raise SeedError(
-            f"{source.path} has no column with a usual name of a caption; {_listed(names)}",
+            f"{source.path} has no column with a usual name of a caption; {listed(names)}",
             f'set caption = "COLUMN" for the source {source.name!r}; a CSV or TSV file names its columns in line 1.',
         )
-    image_id = _named(source, "image_id", source.image_id, names) or _guessed(_IMAGE_NAMES, names)
-    columns = Columns(caption, image_id, _guessed(("topic",), names))
+    image_id = _named(source, "image_id", source.image_id, names) or guessed(_IMAGE_NAMES, names)
+    columns = Columns(caption, image_id, guessed(("topic",), names))
     for column in filter(None, (columns.caption, columns.image_id, columns.topic)):
         if names.count(column) > 1:
             raise SeedError(f"{source.path} has two columns {column!r}.", "rename one of them.")
@@ -141,19 +157,21 @@ def choose(source: Source, names: Sequence[str]) -> Columns:
 def _named(source: Source, key: str, column: str | None, names: Sequence[str]) -> str | None:
     if column is not None and column not in names:
         raise SeedError(
-            f"{source.path} has no column {column!r}; {_listed(names)}",
+            f"{source.path} has no column {column!r}; {listed(names)}",
             f"set {key} of the source {source.name!r} to one of them.",
         )
     return column
 
 
-def _guessed(usual: Sequence[str], names: Sequence[str]) -> str | None:
+def guessed(usual: Sequence[str], names: Sequence[str]) -> str | None:
+    """The column with the first of the usual names, in any case; None if there is none."""
     found: dict[str, str] = {}
     for name in names:
         found.setdefault(name.strip().casefold().replace(" ", "_").replace("-", "_"), name)
     return next((found[name] for name in usual if name in found), None)
 
 
-def _listed(names: Sequence[Any]) -> str:
+def listed(names: Sequence[Any]) -> str:
+    """What columns there are, in words."""
     shown = ", ".join(repr(name)[:60] for name in names[:20]) or "none"
     return f"its columns are {shown}{', …' if len(names) > 20 else ''}."

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import LakeError
-from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, SEEDS, read_bucket, row_groups, write_buckets
+from unicorn_assets.lake.sorting import row_groups
+from unicorn_assets.synthesis.seeds.buckets import ROWS_PER_GROUP, SEEDS, read_bucket, write_buckets
 
 SHARDS = ["shard-0000", "shard-0001", "shard-0002", "shard-0003"]
 
@@ -95,7 +96,7 @@ def test_missing_or_damaged_file(tmp_path, data):
 @given(st.lists(st.integers(0, 12_000), min_size=4, max_size=4), st.integers(1, 15_000), st.booleans())
 def test_row_groups_keep_rows_and_order(sizes, size, by_shard):
     rows = table(sizes)
-    groups = list(row_groups(batches(rows, max(size, 500)), by="shard" if by_shard else None))
+    groups = list(row_groups(batches(rows, max(size, 500)), ROWS_PER_GROUP, by="shard" if by_shard else None))
     assert all(0 < group.num_rows <= ROWS_PER_GROUP for group in groups)
     if by_shard:
         assert all(len(set(group["shard"].to_pylist())) == 1 for group in groups)

@@ -8,8 +8,8 @@ import pytest
 
 from unicorn_assets.errors import LakeError, SeedError
 from unicorn_assets.identity import row_seed, sample_id, shard_names, shard_number
+from unicorn_assets.lake import sorting
 from unicorn_assets.recipe import CHECKOUT, Seeds
-from unicorn_assets.synthesis.seeds import pick
 from unicorn_assets.synthesis.seeds.buckets import SEEDS
 from unicorn_assets.synthesis.seeds.gather import gather
 from unicorn_assets.synthesis.seeds.pick import SET_ASIDE
@@ -182,12 +182,12 @@ def test_a_wrong_file_stops_before_anything_is_written(tmp_path):
 def test_leftovers_of_a_killed_run_do_not_matter(tmp_path):
     one = captions(tmp_path, "one.jsonl", CAPTIONS)
     (tmp_path / "work" / "pick").mkdir(parents=True)
-    (tmp_path / "work" / "pick" / "pick.duckdb").write_bytes(b"half a file")
+    (tmp_path / "work" / "pick" / "work.duckdb").write_bytes(b"half a file")
     assert Result(tmp_path, [one]).gathered.rows_out == 9
 
 
 def test_no_room_to_sort_names_the_folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(pick, "MEMORY", "1MB")
+    monkeypatch.setattr(sorting, "MEMORY", "1MB")
     one = captions(tmp_path, "one.jsonl", [f"A dog runs to house {word}" for word in range(20_000)])
     with pytest.raises(LakeError, match=r"cannot be sorted in .*work"):
         Result(tmp_path, [one])

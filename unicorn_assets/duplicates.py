@@ -1,0 +1,33 @@
+"""The recipe's section [duplicates]: which texts are compared, how near is too near, and what then leaves."""
+
+from pydantic import Field
+
+from unicorn_assets.section import Count, Section
+
+
+class Duplicates(Section):
+    """Near-duplicates over the whole corpus: found among the datasets, applied by the selection."""
+
+    captions: bool = Field(default=True, description="Compare captions; of near ones only the best goes out.")
+    questions: bool = Field(default=True, description="Compare the questions of dialogs.")
+    words: Count = Field(default=3, description="Words of a shingle of captions.")
+    question_words: Count = Field(default=2, description="Words of a shingle of questions, which are short.")
+    jaccard: float = Field(
+        default=0.8, ge=0.3, le=1, description="Share of common shingles of two texts from which they are near."
+    )
+    containment: float | None = Field(
+        default=0.9,
+        ge=0.5,
+        le=1,
+        description="Share of a caption's shingles in a longer one from which they are near; not judged if left out.",
+    )
+    lost_questions: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="A dialog leaves if more than this share of its questions are asked elsewhere too. By default none "
+        "does: the same question about another image is another sample.",
+    )
+    most: float = Field(
+        default=0.2, ge=0, le=1, description="Share of captions that have a better twin, from which a check warns."
+    )

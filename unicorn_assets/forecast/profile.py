@@ -1,0 +1,122 @@
+"""The profile: a few hundred rows through the recipe's own engine, with the very requests that the run will make.
+
+The answers go into the run's own stores, so the run finds them paid for. They are asked for together, over all shards,
+so that as many requests are in flight as in a run.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from unicorn_assets.engines.base import Answer, Request
+from unicorn_assets.engines.store import AnswerStore
+from unicorn_assets.forecast.pace import Pace, measured
+from unicorn_assets.forecast.projection import Row
+from unicorn_assets.forecast.remaining import CAPTIONS, DIALOGS, Seed, kept
+from unicorn_assets.stages.asking import Asked, ask
+from unicorn_assets.stages.captions import expansion_request
+from unicorn_assets.stages.dialogs import dialog_request
+from unicorn_assets.stages.tools import Tools
+
+LEAST = 8
+"""Answers that a pace can be measured from."""
+
+
+@dataclass
+class Profile:
+    """What the profile found.
+
+    Args:
+        rows: what became of its rows.
+        captions: the pace of Stage 1, None where next to nothing had to be asked.
+        dialogs: the pace of Stage 2, likewise.
+        asked: what it asked for and took.
+        answers: every answer by its request's key, for the rehearsal.
+        new_dialogs: ids of the rows whose dialogs were asked for.
+    """
+
+    rows: list[Row] = field(default_factory=list)
+    captions: Pace | None = None
+    dialogs: Pace | None = None
+    asked: Asked = field(default_factory=Asked)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    new_dialogs: set[str] = field(default_factory=set)
+
+
+def profile(tools: Tools, sample: Sequence[Seed], progress: Callable[[str, int, int], None]) -> Profile:
+    """Asks for captions, judges them as curation does, and asks for the dialogs of those that are kept.
+
+    Args:
+        tools: home, recipe, engine.
+        sample: the rows.
+        progress: told the stage, answers there, and rows in all.
+
+    Raises:
+        BudgetError: the settings' budget does not allow as many rows.
+        EngineError: the engine cannot answer; finished answers are kept.
+    """
+    found = Profile()
+    shards = {seed.id: seed.shard for seed in sample}
+    requests = [expansion_request(seed.id, seed.text, tools) for seed in sample if not seed.caption]
+    captions, found.captions, _ = _asked(tools, CAPTIONS, requests, shards, found, progress)
+    for seed in sample:
+        if seed.caption:
+            captions[seed.id] = Answer(seed.caption, "stop", *seed.tokens)
+            found.answers[expansion_request(seed.id, seed.text, tools).key(tools.engine.model)] = captions[seed.id]
+    good = {seed.id: text for seed in sample if (text := kept(seed.text, captions[seed.id], tools)) is not None}
+    possible = (
+        dialog_request(seed.id, seed.text, good[seed.id], tools) for seed in sample if seed.id in good and seed.talks
+    )
+    talks = [request for request in possible if request is not None]
+    dialogs, found.dialogs, new = _asked(tools, DIALOGS, talks, shards, found, progress)
+    found.new_dialogs.update(new)
+    for seed in sample:
+        answer, talk = captions[seed.id], dialogs.get(seed.id)
+        dialog = (talk.prompt_tokens, talk.completion_tokens) if talk is not None else None
+        found.rows.append(Row(answer.prompt_tokens, answer.completion_tokens, seed.id in good, dialog))
+    return found
+
+
+def _asked(
+    tools: Tools,
+    stage: str,
+    requests: Sequence[Request],
+    shards: dict[str, str],
+    found: Profile,
+    progress: Callable[[str, int, int], None],
+) -> tuple[dict[str, Answer], Pace | None, list[str]]:
+    """All answers by id, the pace at which new ones came, and the ids of those."""
+    if not requests:
+        return {}, None, []
+    sent: dict[str, float] = {}
+    landed: dict[str, float] = {}
+
+    def timed() -> Iterator[Request]:
+        for request in requests:
+            sent[request.id] = time.monotonic()
+            yield request
+
+    names = sorted({shards[request.id] for request in requests})
+    with ExitStack() as stack:
+        stores = {name: stack.enter_context(AnswerStore(tools.home.answers(stage, name))) for name in names}
+        began = time.monotonic()
+        ask(
+            tools,
+            stage,
+            stores,
+            lambda request: shards[request.id],
+            timed(),
+            asked=found.asked,
+            total=len(requests),
+            progress=lambda done, total: progress(stage, done, len(requests)),
+            landed=lambda request, answer: landed.__setitem__(request.id, time.monotonic()),
+        )
+        answers: dict[str, Answer] = {}
+        for request in requests:
+            key = request.key(tools.engine.model)
+            stored = stores[shards[request.id]].get(key)
+            if stored is not None:
+                answers[request.id] = found.answers[key] = stored
+    pace = measured(began, [sent[name] for name in landed], list(landed.values())) if len(landed) >= LEAST else None
+    return answers, pace, list(landed)

@@ -1,0 +1,152 @@
+"""The texts of a shard that are compared for near-duplicates: captions and questions, with their signatures, kept."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from unicorn_assets.curation.duplicates.pairs import Numbers
+from unicorn_assets.curation.duplicates.signatures import algorithm, signatures
+from unicorn_assets.duplicates import Duplicates
+from unicorn_assets.lake import signature_files
+from unicorn_assets.lake.fingerprint import digest
+from unicorn_assets.lake.layout import Lake
+from unicorn_assets.lake.shards import open_parquet, readable
+from unicorn_assets.lake.signature_files import Signed
+from unicorn_assets.stages.base import Work
+
+ONE = -1
+"""Place of a text that is the only one of its row."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a shard, all (n,), in the order of id and place.
+
+    Args:
+        ids: the row that each stands in, as an Arrow array.
+        places: its place in the row, from 0; ONE where it has none.
+        texts: the texts, as an Arrow array.
+    """
+
+    ids: Any
+    places: NDArray[np.int32]
+    texts: Any
+
+    def at(self, places: Numbers) -> list[str]:
+        """The texts at these places of the shard."""
+        found: list[str] = self.texts.take(pa.array(places)).to_pylist()
+        return found
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of texts.
+
+    Args:
+        name: what a text of it is.
+        sources: the stages whose rows of a shard decide its texts.
+        read: reads the texts of a shard.
+        words: words of a shingle.
+        contained: least share of a text's shingles in a longer one; None where that is not judged.
+    """
+
+    name: str
+    sources: tuple[str, ...]
+    read: Callable[[Lake, str], Texts]
+    words: Callable[[Duplicates], int]
+    contained: Callable[[Duplicates], float | None]
+
+    def header(self, work: Work, shard: str) -> dict[str, Any]:
+        """Which texts of a shard signatures are of, by content, and by which algorithm.
+
+        Raises:
+            LakeError: the shard is missing or damaged.
+        """
+        content = [work.lake.need(stage, shard).files["rows"].sha256 for stage in self.sources]
+        return {"texts": content, "words": self.words(work.recipe.duplicates), "algorithm": dict(algorithm())}
+
+    def signed(self, work: Work, shard: str) -> Signed:
+        """The signatures of a shard's texts: those that are kept, or new ones where the texts are others.
+
+        Raises:
+            LakeError: the shard is missing or damaged, or the signatures cannot be written.
+        """
+        path, header = work.tools.home.signatures(self.name, shard), self.header(work, shard)
+        found = signature_files.read(path, header)
+        if found is not None:
+            return found
+        texts = self.read(work.lake, shard)
+        parts = list(signatures(texts.texts.to_pylist(), header["words"]))
+        signature_files.write(path, header, texts.ids.to_pylist(), texts.places, parts)
+        written = signature_files.read(path, header)
+        if written is None:
+            raise TypeError(f"{path} does not read back")
+        return written
+
+    def content(self, work: Work, shard: str) -> str:
+        """A word that changes when the shard's texts do."""
+        return digest(self.header(work, shard))
+
+
+def _read(lake: Lake, stage: str, shard: str, columns: Sequence[str]) -> pa.Table:
+    path = lake.rows(stage, shard)
+    with open_parquet(path) as parquet, readable(path):
+        return parquet.read(list(columns))
+
+
+def _captions(lake: Lake, shard: str) -> Texts:
+    found = _read(lake, "pretrain_dataset", shard, ["id", "caption"])
+    return Texts(found["id"], np.full(len(found), ONE, np.int32), found["caption"])
+
+
+def _questions(lake: Lake, shard: str) -> Texts:
+    asked = _read(lake, "instruction_dialogs", shard, ["id", "turns"])
+    candidates = _read(lake, "instruction_dataset", shard, ["id"])["id"].combine_chunks()
+    asked = asked.filter(pc.is_in(asked["id"], value_set=candidates)).combine_chunks()
+    turns = pa.chunked_array(asked["turns"].chunks, asked.schema.field("turns").type).combine_chunks()
+    counts = pc.list_value_length(turns).to_numpy(zero_copy_only=False).astype(np.int64)
+    row = np.repeat(np.arange(len(asked)), counts)
+    places = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return Texts(asked["id"].take(pa.array(row)), places.astype(np.int32), pc.struct_field(turns.flatten(), "question"))
+
+
+CAPTIONS = Kind(
+    "caption", ("pretrain_dataset",), _captions, lambda chosen: chosen.words, lambda chosen: chosen.containment
+)
+QUESTIONS = Kind(
+    "question",
+    ("instruction_dialogs", "instruction_dataset"),
+    _questions,
+    lambda chosen: chosen.question_words,
+    lambda chosen: None,
+)
+
+
+def kinds(chosen: Duplicates) -> list[Kind]:
+    """The kinds that the recipe compares."""
+    return [kind for kind, wanted in ((CAPTIONS, chosen.captions), (QUESTIONS, chosen.questions)) if wanted]
+
+
+def quality(lake: Lake, shard: str, ids: Any) -> NDArray[np.float64]:
+    """The quality of some rows of a shard's curated captions, (n,); 0 where they have none.
+
+    Args:
+        lake: the lake.
+        shard: the shard.
+        ids: the rows, as an Arrow array of strings.
+
+    Raises:
+        LakeError: the shard's curated captions are missing or damaged.
+    """
+    with open_parquet(lake.rows("curated_captions", shard)) as parquet:
+        if "quality" not in parquet.schema_arrow.names:
+            return np.zeros(len(ids))
+    found = _read(lake, "curated_captions", shard, ["id", "quality"])
+    place = pc.index_in(ids, value_set=found["id"].combine_chunks())
+    values = pc.fill_null(pc.cast(found["quality"].take(place), pa.float64()), 0.0)
+    return np.nan_to_num(np.asarray(values, np.float64), nan=0.0)

@@ -1,0 +1,144 @@
+"""What is near what over all shards: what a former run found and still holds, and what is new since."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from unicorn_assets.curation.duplicates.banding import Mask
+from unicorn_assets.curation.duplicates.finding import HOW, Near, find, joined
+from unicorn_assets.curation.duplicates.nodes import NONE, Nodes, nodes
+from unicorn_assets.curation.duplicates.pairs import Numbers
+from unicorn_assets.curation.duplicates.signatures import algorithm
+from unicorn_assets.errors import LakeError
+from unicorn_assets.lake.files import sha256
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.shards import open_parquet, readable
+from unicorn_assets.stages.base import Work
+from unicorn_assets.stages.compared import Kind
+
+HEADER = b"unicorn_assets"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found among the texts of a kind.
+
+    Args:
+        kind: the kind.
+        shards: the shards that were looked at, in the order of the nodes' rows.
+        nodes: their texts.
+        near: pairs that are near.
+        looked: by what it was judged, and at which content of each shard; what a later run goes by.
+        compared: how many nodes were new to this run.
+    """
+
+    kind: Kind
+    shards: Sequence[str]
+    nodes: Nodes
+    near: Near
+    looked: Mapping[str, Any]
+    compared: int
+
+
+class Before:
+    """What the former run left, if that can be used.
+
+    Args:
+        work: the stage that is about to be made again.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._pairs: pa.Table | None = None
+        self._looked: Mapping[str, Any] = {}
+        try:
+            standing = work.lake.sidecar(work.stage, ALL)
+            path = work.lake.pairs(work.stage, ALL)
+            described = None if standing is None else standing.files.get("pairs")
+            if described is None or not path.is_file() or sha256(path) != described.sha256:
+                return
+            with open_parquet(path) as parquet, readable(path):
+                self._pairs = parquet.read(["kind", "key_a", "key_b", "similarity", "how"])
+                self._looked = json.loads(parquet.schema_arrow.metadata[HEADER])
+        except LakeError:
+            return  # all is compared again
+
+    def unchanged(self, kind: Kind, by: Mapping[str, Any], contents: Mapping[str, str]) -> Mask:
+        """Which shards were looked at as they are now, by the same rules, (shards,)."""
+        looked = self._looked.get(kind.name, {})
+        known = looked.get("shards", {}) if looked.get("by") == by else {}
+        return np.array([known.get(shard) == content for shard, content in contents.items()], np.bool_)
+
+    def near(self, kind: Kind, found: Nodes, old: Mask) -> Near:
+        """The pairs of nodes that were both there."""
+        if self._pairs is None:
+            return joined([])
+        mine = self._pairs.filter(pc.equal(self._pairs["kind"], kind.name))
+        first, second = (found.with_keys(_numbers(mine[name], np.uint64)) for name in ("key_a", "key_b"))
+        how = np.array([HOW.index(name) for name in mine["how"].to_pylist()], np.int8)
+        whole = Near(first, second, _numbers(mine["similarity"], np.float32), how)
+        there = (first != NONE) & (second != NONE)
+        there[there] = old[first[there]] & old[second[there]]
+        return whole.where(there)
+
+
+def _numbers(column: Any, dtype: Any) -> NDArray[Any]:
+    return np.asarray(column.to_numpy(), dtype)
+
+
+def look(work: Work, kind: Kind, shards: Sequence[str], before: Before) -> Found:
+    """Finds what is near what among the texts of a kind.
+
+    Of shards that a former run has looked at, no signature is made again, and only the texts of candidates are read.
+
+    Raises:
+        LakeError: a shard is missing or damaged, or signatures cannot be written.
+        TooManyPairsError: too many texts are alike.
+    """
+    chosen = work.recipe.duplicates
+    by = {
+        "algorithm": dict(algorithm()),
+        "words": kind.words(chosen),
+        "jaccard": chosen.jaccard,
+        "containment": kind.contained(chosen),
+    }
+    contents = {shard: kind.content(work, shard) for shard in shards}
+
+    def load(number: int) -> Any:
+        signed = kind.signed(work, shards[number]).signatures
+        work.progress(number + 1, len(shards))
+        return signed
+
+    found = nodes(len(shards), load, chosen.jaccard)
+    old = found.in_shards(before.unchanged(kind, by, contents))
+
+    def texts_of(wanted: Numbers) -> list[str]:
+        return texts_at(work, kind, shards, found, found.row[wanted])
+
+    fresh = find(
+        found, ~old, texts_of, words=kind.words(chosen), jaccard=chosen.jaccard, contained=kind.contained(chosen)
+    )
+    near = joined([before.near(kind, found, old), fresh])
+    return Found(kind, shards, found, near, {"by": by, "shards": contents}, int((~old).sum()))
+
+
+def texts_at(work: Work, kind: Kind, shards: Sequence[str], found: Nodes, rows: Numbers) -> list[str]:
+    """The texts of some rows, reading only the shards that they stand in.
+
+    Raises:
+        LakeError: a shard is missing or damaged.
+    """
+    texts = [""] * len(rows)
+    shard, place = found.place_of(rows)
+    for number in np.unique(shard).tolist():
+        here = np.flatnonzero(shard == number)
+        read = kind.read(work.lake, shards[number]).at(place[here])
+        for where, text in zip(here.tolist(), read, strict=True):
+            texts[where] = text
+        work.progress(number + 1, len(shards))
+    return texts
