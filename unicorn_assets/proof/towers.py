@@ -28,7 +28,7 @@ LOGIT_SCALE = 100.0
 BATCH = 128
 RATE = 2e-3
 APART = 2.0
-"""Length of the biases that hold the towers apart when training begins: centroids end 0.6 apart (CLIP's are 0.82)."""
+"""Length of the biases that hold the towers apart when training begins: centroids end 0.4 to 0.7 apart."""
 
 BUCKETS = 1 << 14
 """Words are hashed into so many rows of the embedding table; no vocabulary is to be kept."""
