@@ -15,7 +15,8 @@ _MEASURES = """\
 Each reader is asked what is at each of the four places of images that nothing in its training showed. `places` is the
 share of right answers over all places, of which about half are empty, so that "nothing" everywhere gets half of them;
 `occupied` counts only places where something is; `exact` is the share of scenes of which every place is right. `way` is
-how much of the distance from no alignment to the ceiling a row goes. Means over the worlds ± standard deviation.
+how much of the distance from no alignment to the ceiling a row goes, in each world. Means ± standard deviation over
+the worlds that a row was made in.
 """
 
 
@@ -34,6 +35,7 @@ def write(plan: Plan, results: Sequence[Mapping[str, Any]], gaps: Sequence[Mappi
     scores = Scores(results)
     made_by = results[0]["made_by"]
     size = SIZES[plan.size]
+    seconds = [one["seconds"] for one in results]
     lines = [
         _MEASURES,
         *(f"- {one}" for one in findings(scores, gaps)),
@@ -45,7 +47,8 @@ def write(plan: Plan, results: Sequence[Mapping[str, Any]], gaps: Sequence[Mappi
         f"Made by `unicorn proof --size {plan.size} --seeds {plan.seeds} --readers {plan.readers}` with torch "
         f"{made_by['torch']} and numpy {made_by['numpy']}: seeds 0 to {plan.seeds - 1}; {size.captions:,} seeds a "
         f"world, {size.reference:,} reference images, {size.pairs:,} pairs, {size.tests:,} test images, none of them "
-        f"in two of these sets; {sum(one['seconds'] for one in results) / len(results):.0f} s a row and seed.",
+        f"in two of these sets; {sum(seconds) / len(seconds):.0f} s of one thread a row and seed, at most "
+        f"{max(seconds):.0f} s.",
         "",
     ]
     text = "\n".join(lines)

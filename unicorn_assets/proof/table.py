@@ -79,18 +79,28 @@ def table(scores: Scores) -> str:
         rows = [(name, row) for name, row in ROWS.items() if row.group == group and scores.of(name, "places")]
         if not rows:
             continue
-        lines += ["", f"**{heading}**", "", "| trained on | places | occupied | exact | way, places | way, exact |"]
-        lines.append("|---|---|---|---|---|---|")
+        lines += [
+            "",
+            f"**{heading}**",
+            "",
+            "| trained on | worlds | places | occupied | exact | way, places | way, exact |",
+        ]
+        lines.append("|---|---|---|---|---|---|---|")
         for name, row in rows:
             figures = [scores.of(name, measure) for measure in ("places", "occupied", "exact")]
             # Without an image, or with other data, a row is on no way between the two.
             on_the_way = group != "ablation" and name != BLIND
             figures += [scores.share(name, measure) if on_the_way else None for measure in ("places", "exact")]
-            lines.append(f"| {row.title} | " + " | ".join("" if one is None else str(one) for one in figures) + " |")
+            lines.append(_line(row.title, figures))
             told = [scores.of(f"{name}, described", measure) for measure in ("places", "occupied", "exact")]
             if told[0] is not None:
-                lines.append(f"| {row.title}, by its description | {told[0]} | {told[1]} | {told[2]} | | |")
+                lines.append(_line(f"{row.title}, by its description", [*told, None, None]))
     return "\n".join(lines).strip()
+
+
+def _line(title: str, figures: Sequence[Figures | None]) -> str:
+    worlds = len(figures[0].values) if figures[0] else 0
+    return " | ".join([f"| {title}", str(worlds), *("" if one is None else str(one) for one in figures)]) + " |"
 
 
 def findings(scores: Scores, gaps: Sequence[Mapping[str, float]] = ()) -> list[str]:
@@ -114,15 +124,21 @@ def findings(scores: Scores, gaps: Sequence[Mapping[str, float]] = ()) -> list[s
         ways = [scores.share(name, measure) for measure in ("places", "exact")]
         if ways[0] and ways[1]:
             said.append(f"{what} goes {ways[0].mean:.0%} of the way in places, {ways[1].mean:.0%} in exact scenes.")
-    ours, peer = (scores.of(name, "places") for name in (OURS, PEER))
-    if ours and peer:
-        won = sum(ours.values[seed] > peer.values[seed] for seed in ours.values.keys() & peer.values.keys())
-        said.append(f"`matched` is ahead of `realign` in {won} of {len(ours.values)} worlds (places).")
+    won = [_won(scores, measure) for measure in ("places", "exact")]
+    if won[0] and won[1]:
+        said.append(f"`matched` is ahead of `realign` in {won[0]} worlds in places, in {won[1]} in exact scenes.")
     ours_other, ours_here = scores.share("matched_other", "places"), scores.share(OURS, "places")
     if ours_other and ours_here:
         kept = ours_other.mean / ours_here.mean
         said.append(f"With a reference of another mix, `matched` goes {ours_other.mean:.0%}, {kept:.0%} of that.")
     return said
+
+
+def _won(scores: Scores, measure: str) -> str:
+    """In how many worlds, of those that have both, ours is ahead of the peer: "2 of 3"; "" where none has both."""
+    ours, peer = scores.of(OURS, measure), scores.of(PEER, measure)
+    both = ours.values.keys() & peer.values.keys() if ours and peer else set()
+    return f"{sum(ours.values[seed] > peer.values[seed] for seed in both)} of {len(both)}" if ours and peer else ""
 
 
 def plot(scores: Scores) -> bytes:

@@ -57,13 +57,13 @@ def test_a_far_row_is_measured_from_the_far_floor():
 
 def test_findings_tell_where_ours_is_behind():
     said = "\n".join(findings(Scores(RESULTS)))
-    assert "`matched` is ahead of `realign` in 1 of 2 worlds" in said
+    assert "`matched` is ahead of `realign` in 1 of 2 worlds in places, in 1 of 2 in exact scenes." in said
     assert re.search(r"With a reference of another mix, `matched` goes 3[78]%, 60% of that\.", said)
 
 
 def test_the_table_has_a_line_a_row_and_leaves_out_what_is_not_there():
     text = table(Scores(RESULTS))
-    assert "| `realign` (ReAlign) | 0.750 ± 0.212 |" in text
+    assert "| `realign` (ReAlign) | 2 | 0.750 ± 0.212 |" in text
     assert "blind" not in text
     assert "far gap" not in text
 
@@ -78,7 +78,7 @@ def test_no_way_is_shown_of_rows_that_are_on_none():
 def test_a_description_has_a_line_of_its_own():
     told = {"places": 0.4, "occupied": 0.3, "exact": 0.1}
     text = table(Scores([*RESULTS, result("instruction_0", 0, 0.0, described=told)]))
-    assert "| no instruction data, by its description | 0.400 | 0.300 | 0.100 |" in text
+    assert "| no instruction data, by its description | 1 | 0.400 | 0.300 | 0.100 |" in text
 
 
 def test_table_and_plot_are_written(tmp_path):
