@@ -14,9 +14,14 @@ def slot(tmp_path):
     """A slot whose worker takes conversations."""
     slot = Slot(tmp_path, "cpu", 0)
     slot.folder.mkdir(parents=True)
+    worker = Worker(slot, "loaded", 60.0)
     with wire.listen(slot.folder) as listener:
-        threading.Thread(target=Worker(slot, "loaded", 60.0)._accept, args=(listener,), daemon=True).start()
+        threading.Thread(target=worker._accept, args=(listener,), daemon=True).start()
         yield slot
+    with worker._guard:
+        job = worker._job
+    if job is not None:  # nobody executes it
+        job.channel.close()
 
 
 def accepted(slot, **hello):

@@ -153,6 +153,6 @@ def test_a_small_world_shows_the_order(tmp_path):
     """About order, not about digits: one seed of the small size."""
     rows = ("blind", "none", "matched", "text_on_text", "images")
     found = experiment.run(Plan(tmp_path, "small", 1, 1, 1, rows), lambda text: None)
-    right = {one["row"]: one["score"]["exact"] for one in found}
+    right = {one["row"]: one["score"]["places"] for one in found}  # few scenes are read whole by so small a reader
     assert right["blind"] < right["none"] < right["matched"]
     assert right["none"] < min(right["text_on_text"], right["images"])
