@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from unicorn_assets import recipe as recipes
 from unicorn_assets.alignment import Alignment, Images
+from unicorn_assets.duplicates import Duplicates
+from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.judging import Curation, DialogRules
@@ -162,7 +164,14 @@ class World:
     def texts(self) -> tuple[Path, Vectors]:
         """The lake's file of the captions' embeddings, and these."""
         path = self.home.lake.vectors("text_embeddings", shard_names(1)[0])
-        return path, read_vectors(path)[1].astype(np.float32)
+        ids, vectors = read_vectors(path)
+        if ids != self.released.ids:
+            raise LakeError(
+                f"{path} holds {len(ids):,} captions, of which {len(self.released.ids):,} are released: rows would not "
+                "belong together.",
+                "a rule of curation is on that the proof's recipe should switch off.",
+            )
+        return path, vectors.astype(np.float32)
 
     @cached_property
     def sparse(self) -> list[str]:
@@ -238,6 +247,8 @@ class World:
             curation=Curation(min_words=10, max_repetition=1.0, min_seed_words=0.4),
             # The writer asks for the number of shapes in more than one wording.
             dialogs=recipes.Dialogs(rules=DialogRules(repeats=False)),
+            # Scenes are few and alike, and every caption's embedding is to be in the release.
+            duplicates=Duplicates(captions=False, questions=False),
             encoder=recipes.Encoder(model="towers"),
             alignment=Alignment(method=METHOD, images=Images(path=str(self.reference()))),
         )
