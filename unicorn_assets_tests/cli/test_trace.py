@@ -1,7 +1,6 @@
 """`unicorn trace` from every end, as a person reads it and as JSON."""
 
 import json
-import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from unicorn_assets import recipe as recipes
 from unicorn_assets.cli.trace import trace
 from unicorn_assets.errors import LakeError, RecipeError
-from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id, shard_names
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.release.rows import ReleaseRows
@@ -30,21 +28,6 @@ def mine(tmp_path, recipe):
     everything = adjusted.dialogs.model_copy(update={"share": 0.5})
     held_out = adjusted.release.model_copy(update={"validation": 0.3})
     return adjusted.model_copy(update={"dialogs": everything, "release": held_out})
-
-
-@pytest.fixture(scope="module")
-def master(tmp_path_factory):
-    """Where the home stands that every test gets a copy of."""
-    return Home(tmp_path_factory.mktemp("master") / "home")
-
-
-@pytest.fixture
-def made(master, home, mine):
-    if not master.path.exists():
-        materialize(master, mine)
-    shutil.copytree(master.path, home.path, symlinks=True)
-    home.adopt(mine, change=True)  # its sources stand elsewhere, and hold the same
-    return home
 
 
 def story(home, capsys, *arguments, **options):
