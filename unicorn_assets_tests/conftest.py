@@ -26,8 +26,7 @@ def home(tmp_path):
     return Home(tmp_path / "home")
 
 
-@pytest.fixture
-def recipe():
+def small_recipe():
     """The demo recipe made small: 60 seeds, 3 shards."""
     table = recipes.load("demo").model_dump()
     table["seeds"]["sources"][0]["draw"] = 40
@@ -35,6 +34,12 @@ def recipe():
     table["alignment"]["sample"] = 16
     table["shards"] = 3
     return recipes.Recipe.model_validate(table)
+
+
+@pytest.fixture
+def recipe():
+    """The small recipe."""
+    return small_recipe()
 
 
 @pytest.fixture

@@ -10,18 +10,8 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.stages.graph import below_the_shards, graph
 from unicorn_assets.stages.runner import make
-from unicorn_assets_tests.conftest import materialize
+from unicorn_assets_tests.conftest import materialize, small_recipe
 from unicorn_assets_tests.stages.with_images import tools_for
-
-
-def small_recipe():
-    """The demo recipe made small, as the fixture `recipe`."""
-    table = recipes.load("demo").model_dump()
-    table["seeds"]["sources"][0]["draw"] = 40
-    table["seeds"]["sources"][1]["draw"] = 20
-    table["alignment"]["sample"] = 16
-    table["shards"] = 3
-    return recipes.Recipe.model_validate(table)
 
 
 def made_home(folder):

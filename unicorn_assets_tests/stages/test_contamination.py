@@ -32,7 +32,6 @@ from unicorn_assets_tests.stages.corpora import (
     made_home,
     make_below,
     rows,
-    small_recipe,
     with_section,
 )
 from unicorn_assets_tests.stages.with_images import tools_for
@@ -46,11 +45,6 @@ def base(tmp_path_factory):
 @pytest.fixture
 def home(base, tmp_path):
     return copied(base, tmp_path)
-
-
-@pytest.fixture
-def recipe():
-    return small_recipe()
 
 
 def released(home, table):
