@@ -11,7 +11,7 @@ from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.withdrawals import Withdrawal
 from unicorn_assets.recipe import Recipe, Release
-from unicorn_assets.release import card, changes, data, images, manifest, tables, transfer_card, withdrawals
+from unicorn_assets.release import card, changes, data, described, images, manifest, tables, transfer_card, withdrawals
 from unicorn_assets.release.changes import counted_changes
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
@@ -92,13 +92,13 @@ def build(
             coverage=manifest.ShardCoverage(
                 released=coverage.fresh, expected=coverage.expected, missing=sorted(coverage.missing)
             ),
-            selection=manifest.selected(inputs),
-            mix=manifest.mix(inputs, recipe),
-            made_by=manifest.made_by(inputs, transfer.method.image_rule().text),
+            selection=described.selected(inputs),
+            mix=described.mix(inputs, recipe),
+            made_by=described.made_by(inputs, transfer.method.image_rule().text),
             licences=_licences(written.origins),
-            libraries=manifest.libraries(),
-            recipe=manifest.recipe_facts(recipe),
-            stages={stage: manifest.stage_facts(found) for stage, found in inputs.sidecars.items()},
+            libraries=described.libraries(),
+            recipe=described.recipe_facts(recipe),
+            stages={stage: described.stage_facts(found) for stage, found in inputs.sidecars.items()},
             files={},
             changes=None,
             seal="",
