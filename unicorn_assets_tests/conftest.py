@@ -1,6 +1,7 @@
 """What many tests need: homes, small recipes, and a run with a stand-in encoder."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,9 @@ from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.doubles import HashEncoder
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in the background of a script. After a run of Dagster, SIGTERM would be ignored too, by all children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COCO = Path(__file__).parent.parent.parent / "shared" / "data" / "coco_captions_500.jsonl"
 
