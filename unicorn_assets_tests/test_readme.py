@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from unicorn_assets.recipe import CHECKOUT
+from unicorn_assets.recipe import CHECKOUT, Recipe
 from unicorn_assets.settings import Settings
 from unicorn_assets_tests.engines.dummy_server import DummyServer
 
@@ -65,6 +65,16 @@ def test_settings_that_the_page_for_operators_shows_are_valid():
     assert read.lanes.devices == ("0", "1", "2", "3")
     assert [route.kind for route in read.alerts.routes] == ["slack", "email"]
     assert read.schedule.on is True
+
+
+def test_sections_of_a_recipe_that_the_page_on_selection_shows_are_valid(recipe):
+    page = (CHECKOUT / "docs" / "selection.md").read_text(encoding="utf-8")
+    shown = tomllib.loads("\n".join(re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)))
+    assert shown.keys() == {"duplicates", "decontamination", "mix"}
+    read = Recipe.model_validate(recipe.model_dump() | shown)
+    assert read.duplicates == recipe.duplicates, "it shows the defaults"
+    assert [one.share for one in read.mix.wanted] == [0.1, 0.6]
+    assert read.decontamination.benchmarks[0].name == "vqa"
 
 
 def test_settings_that_the_readme_shows_are_valid():
