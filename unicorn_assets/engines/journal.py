@@ -177,7 +177,8 @@ class Journal:
         return record
 
     def _commit(self) -> None:
-        while True:
+        # Asked in each round: where closing begins between the wait and the fsync, the fsync clears its wake-up.
+        while not self._closing.is_set():
             self._unsafe.wait()
             if self._closing.wait(COMMIT_SECONDS):
                 return
