@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from unicorn_assets.curation import decisions
+from unicorn_assets.curation.decisions import Ids, ids_of
 from unicorn_assets.curation.duplicates.choice import KEPT, SAME, Choice, choose
 from unicorn_assets.curation.duplicates.finding import HOW, LEXICAL
 from unicorn_assets.curation.duplicates.nodes import NONE
@@ -23,12 +24,13 @@ from unicorn_assets.curation.duplicates.pairs import Numbers
 from unicorn_assets.curation.duplicates.signatures import algorithm
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.lists import fixed_ids, flat, id_strings, ids
 from unicorn_assets.lake.shards import BATCH_ROWS, open_parquet, parquet_writer, readable
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks, corpus
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.compared import CAPTIONS, QUESTIONS, kinds, quality
-from unicorn_assets.stages.nearness import HEADER, Before, Found, look, texts_at
+from unicorn_assets.stages.nearness import HEADER, Before, Found, look
 from unicorn_assets.stages.tools import Tools
 
 EXAMPLES = 5
@@ -67,7 +69,7 @@ class _Rows:
 
     rows: Numbers
     nodes: Numbers
-    ids: NDArray[np.bytes_]
+    ids: Ids
     places: NDArray[np.int32]
 
 
@@ -93,7 +95,7 @@ def _compare(work: Work, drafts: Drafts) -> Made:
         pairs.append(_pairs(found, rows))
         looked[kind.name] = found.looked
         metrics[kind.name] = _figures(found, choice)
-        examples |= _examples(work, found, rows, choice)
+        examples |= _examples(found, rows, choice)
     _write(drafts, "rows", _sorted(lost, NEAR_DUPLICATES.columns), NEAR_DUPLICATES.written, work.fingerprint)
     _write(drafts, "pairs", _sorted(pairs, PAIRS), PAIRS.with_metadata({HEADER: json.dumps(looked, sort_keys=True)}))
     texts, losers = (sum(one[name] for one in metrics.values()) for name in ("texts", "lost"))
@@ -113,12 +115,11 @@ def _concerned(work: Work, found: Found) -> _Rows:
     worded = np.flatnonzero(nodes.of_row != NONE)
     rows = worded[near[nodes.of_row[worded]]]
     shard, place = nodes.place_of(rows)
-    parts: list[tuple[Any, ...]] = [(np.empty(0, "S1"), np.empty(0, np.int32), np.empty(0))]
+    parts: list[tuple[Any, ...]] = [(ids_of([]), np.empty(0, np.int32), np.empty(0))]
     for number in np.unique(shard).tolist():
-        signed, name = found.kind.signed(work, found.shards[number]), found.shards[number]
-        here = place[shard == number]
-        ids = signed.ids.take(pa.array(here))
-        parts.append((np.array(ids.to_pylist(), np.bytes_), signed.places[here], quality(work.lake, name, ids)))
+        here, one = place[shard == number], found.signed[number]
+        ids = one.ids[here]
+        parts.append((ids, one.places[here], quality(work.lake, found.shards[number], ids)))
     ids, places, good = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((places, ids, -good))
     return _Rows(rows[order], nodes.of_row[rows][order], ids[order], places[order])
@@ -131,32 +132,32 @@ def _lost(found: Found, rows: _Rows, choice: Choice) -> pa.Table:
     how = np.append(found.near.how, LEXICAL)[pair]
     return pa.table(
         {
-            "kind": pa.array([found.kind.name] * len(lost), pa.string()),
-            "id": _strings(rows.ids[lost]),
-            "turn": pa.array(rows.places[lost], pa.int32()),
-            "twin": _strings(rows.ids[twin]),
-            "twin_turn": pa.array(rows.places[twin], pa.int32()),
-            "similarity": pa.array(similarity, pa.float32()),
-            "how": pa.array([HOW[one] for one in how.tolist()], pa.string()),
+            "kind": pa.repeat(found.kind.name, len(lost)),
+            "id": id_strings(rows.ids[lost]),
+            "turn": flat(pa.int32(), rows.places[lost]),
+            "twin": id_strings(rows.ids[twin]),
+            "twin_turn": flat(pa.int32(), rows.places[twin]),
+            "similarity": flat(pa.float32(), similarity),
+            "how": _how(how),
         }
     )
 
 
 def _pairs(found: Found, rows: _Rows) -> pa.Table:
     near, known = found.near, np.unique(rows.nodes, return_index=True)
-    columns: dict[str, Any] = {"kind": pa.array([found.kind.name] * len(near), pa.string())}
+    columns: dict[str, Any] = {"kind": pa.repeat(found.kind.name, len(near))}
     for side, nodes in (("a", near.first), ("b", near.second)):
         best = known[1][np.searchsorted(known[0], nodes)]
-        columns[f"id_{side}"] = _strings(rows.ids[best])
-        columns[f"turn_{side}"] = pa.array(rows.places[best], pa.int32())
-        columns[f"key_{side}"] = pa.array(found.nodes.keys[nodes], pa.uint64())
-    columns["similarity"] = pa.array(near.similarity, pa.float32())
-    columns["how"] = pa.array([HOW[one] for one in near.how.tolist()], pa.string())
+        columns[f"id_{side}"] = id_strings(rows.ids[best])
+        columns[f"turn_{side}"] = flat(pa.int32(), rows.places[best])
+        columns[f"key_{side}"] = flat(pa.uint64(), found.nodes.keys[nodes])
+    columns["similarity"] = flat(pa.float32(), near.similarity)
+    columns["how"] = _how(near.how)
     return pa.table(columns).select(PAIRS.names)
 
 
-def _strings(ids: NDArray[np.bytes_]) -> pa.Array:
-    return pa.array(np.char.decode(ids, "utf-8").tolist() if len(ids) else [], pa.string())
+def _how(numbers: NDArray[np.int8]) -> pa.Array:
+    return pa.array(HOW).take(flat(pa.int8(), numbers))
 
 
 def _sorted(parts: Sequence[pa.Table], columns: pa.Schema) -> pa.Table:
@@ -188,7 +189,7 @@ def _figures(found: Found, choice: Choice) -> dict[str, Any]:
     }
 
 
-def _examples(work: Work, found: Found, rows: _Rows, choice: Choice) -> dict[str, dict[str, Any]]:
+def _examples(found: Found, rows: _Rows, choice: Choice) -> dict[str, dict[str, Any]]:
     """The texts that most others lose to, each with one of those; of texts told apart where there are some."""
     lost = np.flatnonzero(choice.twin != KEPT)
     counts = np.bincount(choice.twin[lost], minlength=len(rows.rows))
@@ -200,7 +201,7 @@ def _examples(work: Work, found: Found, rows: _Rows, choice: Choice) -> dict[str
         apart = losers[choice.pair[losers] != SAME]
         others.append(int((apart if len(apart) else losers)[0]))
     wanted = rows.rows[np.concatenate([shown, np.array(others, np.int64)])]
-    texts = [text[:_CHARACTERS] for text in texts_at(work, found.kind, found.shards, found.nodes, wanted)]
+    texts = [text[:_CHARACTERS] for text in found.texts(wanted)]
     return {
         f"{found.kind.name} {place + 1}": {
             "twins": int(counts[kept]),
@@ -214,11 +215,23 @@ def _examples(work: Work, found: Found, rows: _Rows, choice: Choice) -> dict[str
 def _each_loses_once(finished: Finished) -> Finding:
     path = finished.drafts.paths["rows"]
     with open_parquet(path) as parquet, readable(path):
-        rows = parquet.read(["kind", "id", "turn", "twin", "twin_turn"]).to_pylist()
-    lost = [(row["kind"], row["id"], row["turn"]) for row in rows]
-    both = {(row["kind"], row["twin"], row["twin_turn"]) for row in rows} & set(lost)
-    figures = {"rows": len(rows), "kept_and_lost": len(both)}
-    return Finding(not both and lost == sorted(set(lost)) and len(rows) == finished.made.rows_out, figures)
+        rows = parquet.read(["kind", "id", "turn", "twin", "twin_turn"])
+    lost, kept = _ranked(rows)
+    both = int(np.isin(np.unique(kept), lost).sum())
+    figures = {"rows": len(rows), "kept_and_lost": both}
+    return Finding(not both and bool((np.diff(lost) > 0).all()) and len(rows) == finished.made.rows_out, figures)
+
+
+def _ranked(rows: pa.Table) -> tuple[Numbers, Numbers]:
+    """Those that lose and those that they lose to, as numbers in the order of kind, id and turn."""
+    names = sorted(kind.name for kind in (CAPTIONS, QUESTIONS))
+    kind = np.asarray(pc.index_in(rows["kind"], value_set=pa.array(names)), np.int64)
+    sides = [ids(fixed_ids(rows[name])) for name in ("id", "twin")]
+    known, place = np.unique(np.concatenate(sides), return_inverse=True)
+    turns = [np.asarray(rows[name], np.int64) + 1 for name in ("turn", "twin_turn")]
+    most = max((int(one.max()) for one in turns if len(one)), default=0) + 1
+    lost, kept = ((kind * len(known) + own) * most + turn for own, turn in zip(np.split(place, 2), turns, strict=True))
+    return lost, kept
 
 
 def _share(finished: Finished) -> Finding:

@@ -8,17 +8,19 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from unicorn_assets.curation.duplicates.banding import Mask
 from unicorn_assets.curation.duplicates.finding import HOW, Near, find, joined
 from unicorn_assets.curation.duplicates.nodes import NONE, Nodes, nodes
 from unicorn_assets.curation.duplicates.pairs import Numbers
 from unicorn_assets.curation.duplicates.signatures import algorithm
+from unicorn_assets.curation.duplicates.sketches import sketches
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import sha256
 from unicorn_assets.lake.layout import ALL
+from unicorn_assets.lake.lists import numbers
 from unicorn_assets.lake.shards import open_parquet, readable
+from unicorn_assets.lake.signature_files import Signed
 from unicorn_assets.stages.base import Work
 from unicorn_assets.stages.compared import Kind
 
@@ -32,6 +34,7 @@ class Found:
     Args:
         kind: the kind.
         shards: the shards that were looked at, in the order of the nodes' rows.
+        signed: the texts of each of them.
         nodes: their texts.
         near: pairs that are near.
         looked: by what it was judged, and at which content of each shard; what a later run goes by.
@@ -40,10 +43,15 @@ class Found:
 
     kind: Kind
     shards: Sequence[str]
+    signed: Sequence[Signed]
     nodes: Nodes
     near: Near
     looked: Mapping[str, Any]
     compared: int
+
+    def texts(self, rows: Numbers) -> list[str]:
+        """The texts of some rows."""
+        return texts_at(self.signed, self.nodes, rows)
 
 
 class Before:
@@ -79,16 +87,12 @@ class Before:
         if self._pairs is None:
             return joined([])
         mine = self._pairs.filter(pc.equal(self._pairs["kind"], kind.name))
-        first, second = (found.with_keys(_numbers(mine[name], np.uint64)) for name in ("key_a", "key_b"))
-        how = np.array([HOW.index(name) for name in mine["how"].to_pylist()], np.int8)
-        whole = Near(first, second, _numbers(mine["similarity"], np.float32), how)
+        first, second = (found.with_keys(numbers(mine[name].combine_chunks())) for name in ("key_a", "key_b"))
+        how = np.asarray(pc.index_in(mine["how"], value_set=pa.array(HOW)), np.int8)
+        whole = Near(first, second, numbers(mine["similarity"].combine_chunks()), how)
         there = (first != NONE) & (second != NONE)
         there[there] = old[first[there]] & old[second[there]]
         return whole.where(there)
-
-
-def _numbers(column: Any, dtype: Any) -> NDArray[Any]:
-    return np.asarray(column.to_numpy(), dtype)
 
 
 def look(work: Work, kind: Kind, shards: Sequence[str], before: Before) -> Found:
@@ -107,38 +111,35 @@ def look(work: Work, kind: Kind, shards: Sequence[str], before: Before) -> Found
         "jaccard": chosen.jaccard,
         "containment": kind.contained(chosen),
     }
-    contents = {shard: kind.content(work, shard) for shard in shards}
-
-    def load(number: int) -> Any:
-        signed = kind.signed(work, shards[number]).signatures
-        work.progress(number + 1, len(shards))
-        return signed
-
-    found = nodes(len(shards), load, chosen.jaccard)
-    old = found.in_shards(before.unchanged(kind, by, contents))
+    signed, contents = [], {}
+    for shard in shards:
+        found, contents[shard] = kind.signed(work, shard)
+        signed.append(found)
+        work.progress(len(signed), len(shards))
+    sketched = [one.signatures for one in signed]
+    known = nodes(sketched)
+    old = known.in_shards(before.unchanged(kind, by, contents))
 
     def texts_of(wanted: Numbers) -> list[str]:
-        return texts_at(work, kind, shards, found, found.row[wanted])
+        return texts_at(signed, known, known.row[wanted])
 
     fresh = find(
-        found, ~old, texts_of, words=kind.words(chosen), jaccard=chosen.jaccard, contained=kind.contained(chosen)
+        sketches(known, sketched, ~old),
+        texts_of,
+        words=kind.words(chosen),
+        jaccard=chosen.jaccard,
+        contained=kind.contained(chosen),
     )
-    near = joined([before.near(kind, found, old), fresh])
-    return Found(kind, shards, found, near, {"by": by, "shards": contents}, int((~old).sum()))
+    near = joined([before.near(kind, known, old), fresh])
+    return Found(kind, shards, signed, known, near, {"by": by, "shards": contents}, int((~old).sum()))
 
 
-def texts_at(work: Work, kind: Kind, shards: Sequence[str], found: Nodes, rows: Numbers) -> list[str]:
-    """The texts of some rows, reading only the shards that they stand in.
-
-    Raises:
-        LakeError: a shard is missing or damaged.
-    """
+def texts_at(signed: Sequence[Signed], found: Nodes, rows: Numbers) -> list[str]:
+    """The texts of some rows, of which alone something is read."""
     texts = [""] * len(rows)
     shard, place = found.place_of(rows)
     for number in np.unique(shard).tolist():
         here = np.flatnonzero(shard == number)
-        read = kind.read(work.lake, shards[number]).at(place[here])
-        for where, text in zip(here.tolist(), read, strict=True):
+        for where, text in zip(here.tolist(), signed[number].at(place[here]), strict=True):
             texts[where] = text
-        work.progress(number + 1, len(shards))
     return texts
