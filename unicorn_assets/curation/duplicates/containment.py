@@ -71,12 +71,10 @@ def candidates(texts: Sketches, threshold: float, words: int) -> Packed:
     postings = _shared(texts)
     there = np.bincount(postings.text, minlength=len(need))
     judged = (texts.sizes >= LEAST) & (there >= need)
-    parts: list[Packed] = []
-    for asking, asked in (
-        (judged & texts.new, postings),
-        (judged & ~texts.new, postings.of(texts.new)),  # what old ones have in common has been seen
-    ):
-        parts += _looked_up(postings.of(asking), asked, need, there, texts.sizes)
+    fresh = postings.of(texts.new)
+    parts = _looked_up(fresh.of(judged), postings, need, there, texts.sizes)
+    if not texts.new.all():  # what old ones have in common has been seen
+        parts += _looked_up(postings.of(judged & ~texts.new), fresh, need, there, texts.sizes)
     pairs = united(parts)
     return pairs[_enough(pairs, texts, need)]
 

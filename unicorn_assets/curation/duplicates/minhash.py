@@ -29,10 +29,11 @@ def minhash(found: Shingled) -> Matrix:
     """The MinHash of each text, (n, PERMUTATIONS)."""
     import rensa
 
-    offsets, parts = found.offsets.astype(np.uint64), []
+    offsets, numbers = found.offsets.astype(np.uint64), array("I")
     for start in range(0, len(found.keys), _TEXTS):
         own = offsets[start : start + _TEXTS + 1]
         hashes = found.hashes[own[0] : own[-1]]
         made = rensa.RMinHash.digest_matrix_from_flat_token_hashes(hashes, own - own[0], PERMUTATIONS, SEED)
-        parts += [array("I", row).tobytes() for row in made.to_rows()]
-    return np.frombuffer(b"".join(parts), np.uint32).reshape(-1, PERMUTATIONS)
+        for row in made.to_rows():
+            numbers.fromlist(row)
+    return np.frombuffer(numbers, np.uint32).reshape(-1, PERMUTATIONS)
