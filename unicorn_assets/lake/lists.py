@@ -14,6 +14,7 @@ from unicorn_assets.identity import ID_LENGTH
 _TYPES = {
     pa.float16(): np.float16,
     pa.float32(): np.float32,
+    pa.float64(): np.float64,
     pa.int8(): np.int8,
     pa.int32(): np.int32,
     pa.int64(): np.int64,

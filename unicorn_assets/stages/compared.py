@@ -117,7 +117,7 @@ def _questions(lake: Lake, shard: str) -> Texts:
 
 
 CAPTIONS = Kind(
-    "caption", ("pretrain_dataset",), _captions, lambda chosen: chosen.words, lambda chosen: chosen.containment
+    "caption", ("pretrain_dataset",), _captions, lambda chosen: chosen.words, lambda chosen: chosen.containment or None
 )
 QUESTIONS = Kind(
     "question",

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unicorn_assets.curation.duplicates.banding import Mask
-from unicorn_assets.curation.duplicates.finding import HOW, Near, find, joined
+from unicorn_assets.curation.duplicates.finding import Near, find, joined
 from unicorn_assets.curation.duplicates.nodes import NONE, Nodes, nodes
 from unicorn_assets.curation.duplicates.pairs import Numbers
 from unicorn_assets.curation.duplicates.signatures import algorithm
@@ -23,6 +23,7 @@ from unicorn_assets.lake.shards import open_parquet, readable
 from unicorn_assets.lake.signature_files import Signed
 from unicorn_assets.stages.base import Work
 from unicorn_assets.stages.compared import Kind
+from unicorn_assets.stages.twins import how_places
 
 HEADER = b"unicorn_assets"
 
@@ -88,8 +89,7 @@ class Before:
             return joined([])
         mine = self._pairs.filter(pc.equal(self._pairs["kind"], kind.name))
         first, second = (found.with_keys(numbers(mine[name].combine_chunks())) for name in ("key_a", "key_b"))
-        how = np.asarray(pc.index_in(mine["how"], value_set=pa.array(HOW)), np.int8)
-        whole = Near(first, second, numbers(mine["similarity"].combine_chunks()), how)
+        whole = Near(first, second, numbers(mine["similarity"].combine_chunks()), how_places(mine["how"]))
         there = (first != NONE) & (second != NONE)
         there[there] = old[first[there]] & old[second[there]]
         return whole.where(there)

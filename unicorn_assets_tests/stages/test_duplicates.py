@@ -5,6 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from unicorn_assets.curation import decisions
+from unicorn_assets.curation.decisions import Leaving
 from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id, shard_names
@@ -12,12 +14,15 @@ from unicorn_assets.lake import signature_files
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import ShardWriter
+from unicorn_assets.recipe import dump, parse
 from unicorn_assets.release.build import Coverage
 from unicorn_assets.stages import compared, corpus, nearness
-from unicorn_assets.stages.duplicates import NEAR_DUPLICATES, PAIRS, decide, near_duplicates
+from unicorn_assets.stages.deduplication import decide
+from unicorn_assets.stages.duplicates import NEAR_DUPLICATES, near_duplicates
 from unicorn_assets.stages.graph import graph
 from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
+from unicorn_assets.stages.twins import PAIRS
 from unicorn_assets_tests.curation.duplicates.planted import changed, fresh, vocabulary
 from unicorn_assets_tests.lake.making import ended, killed_at, recipe, sidecar
 
@@ -78,8 +83,9 @@ class Corpus:
         return pq.read_table(self.home.lake.rows(STAGE, ALL)).drop(["fingerprint"]).to_pylist()
 
     def files(self):
-        """Rows without their fingerprint, which depends on the shards, and pairs as bytes."""
-        return self.rows(), self.home.lake.pairs(STAGE, ALL).read_bytes()
+        """Rows without their fingerprint, which depends on the shards; pairs and texts as bytes."""
+        lake = self.home.lake
+        return self.rows(), lake.pairs(STAGE, ALL).read_bytes(), lake.texts(STAGE, ALL).read_bytes()
 
     def lost(self):
         return {(row["id"], row["turn"]): row["twin"] for row in self.rows()}
@@ -273,7 +279,7 @@ def test_shards_without_a_text_and_no_shards_at_all(corpus_at):
     made = one.make()
     assert (made.reused, made.sidecar.rows_in, made.sidecar.rows_out) == (False, 0, 0)
     assert made.sidecar.not_selected == {}
-    assert decide(_work(one)).num_rows == 0
+    assert followed(one) == []
 
 
 def test_a_missing_shard_is_named(corpus_at):
@@ -284,22 +290,69 @@ def test_a_missing_shard_is_named(corpus_at):
         one.make()
 
 
-class _work:  # noqa: N801
+class _Work:
     """What the selection has when it asks what follows."""
 
     def __init__(self, one):
         self.lake, self.recipe, self.tools = one.home.lake, one.tools.recipe, one.tools
 
 
+def followed(one, *left):
+    """What follows where these candidates, (id, table), have left by an earlier rule."""
+    rows = [{"id": sample, "table": table, "reason": "contaminated"} for sample, table in left]
+    return decide(_Work(one), Leaving.of(decisions.table_of(rows))).to_pylist()
+
+
 def test_a_lost_caption_takes_its_rows_of_both_tables_along(corpus_at):
     one = filled(corpus_at()).put()
     one.make()
-    found = decide(_work(one)).to_pylist()
+    found = followed(one)
     lost = {row["id"]: row for row in one.rows() if row["kind"] == "caption"}
     assert {(row["id"], row["table"]) for row in found} == {
         (sample, table) for sample in lost for table in ("pretrain", "instruction")
     }
     assert all(row["evidence"] == lost[row["id"]]["twin"] and row["reason"] == "near_duplicate" for row in found)
+    assert all(row["detail"] == f"{lost[row['id']]['how']} {lost[row['id']]['similarity']:.2f}" for row in found)
+
+
+def test_a_twin_that_leaves_by_an_earlier_rule_gives_back_what_lost_to_it(corpus_at):
+    one = corpus_at()
+    best, same, near, apart = (sample_id(name) for name in "abcd")
+    one.quality = {best: 0.9, same: 0.5, near: 0.4, apart: 0.3}
+    one.captions["shard-0000"] = {
+        best: "a red car in front of an old house",
+        near: "a red car in front of an old house now",
+    }
+    one.captions["shard-0001"] = {
+        same: "A red car, in front of an old house!",
+        apart: "now a red car in front of an old house",
+    }
+    one.put().make()
+    assert {row["id"]: row["evidence"] for row in followed(one)} == {same: best, near: best, apart: best}
+    assert {row["id"]: row["evidence"] for row in followed(one, (best, "pretrain"))} == {near: same, apart: same}
+    assert followed(one, (best, "pretrain"), (same, "pretrain")) == []  # the others are near those two alone
+    assert {row["id"] for row in followed(one, (best, "instruction"))} == {same, near, apart}
+    assert len(one.rows()) == 3  # what is shown stays as if nothing else took anything
+
+
+def test_what_is_chosen_anew_is_what_a_corpus_without_those_that_left_gives(corpus_at):
+    one = filled(corpus_at(), seed=4)
+    one.quality = {sample: (number * 7 % 11) / 11 for number, sample in enumerate(sorted(_every(one)))}
+    one.put().make()
+    gone = sorted(_every(one))[::3]
+    chosen = {row["id"]: row["evidence"] for row in followed(one, *((sample, "pretrain") for sample in gone))}
+    without = filled(corpus_at("without"), seed=4)
+    without.quality = one.quality
+    for shard in without.shards:
+        for sample in gone:
+            without.captions[shard].pop(sample, None)
+    without.put().make()
+    assert chosen == {row["id"]: row["twin"] for row in without.rows() if row["kind"] == "caption"}
+    assert chosen.keys() != {row["id"] for row in one.rows() if row["kind"] == "caption"} - set(gone)
+
+
+def _every(one):
+    return {sample for captions in one.captions.values() for sample in captions}
 
 
 def test_a_dialog_most_of_whose_questions_are_asked_elsewhere_leaves_where_the_recipe_says_so(corpus_at):
@@ -310,15 +363,51 @@ def test_a_dialog_most_of_whose_questions_are_asked_elsewhere_leaves_where_the_r
     one.questions["shard-0002"] = {third: ["what is the man wearing", "Where is the dog?", "How many cars are there?"]}
     one.put().make()
     assert one.lost() == {(second, 0): first, (third, 0): first, (third, 1): first}
-    (row,) = decide(_work(one)).to_pylist()
-    assert (row["id"], row["table"], row["reason"]) == (third, "instruction", "asked_elsewhere")
+    (row,) = followed(one)
+    assert (row["id"], row["table"], row["reason"], row["evidence"]) == (third, "instruction", "asked_elsewhere", first)
     assert row["detail"] == "2 of 3 questions are asked elsewhere"
+    assert followed(one, (first, "instruction")) == []
+    assert [row["id"] for row in followed(one, (second, "instruction"))] == [third]
+
+
+def test_a_dialog_that_leaves_with_its_caption_asks_nothing(corpus_at):
+    one = corpus_at(lost_questions=0.5)
+    first, second, third = (sample_id(name) for name in "abc")
+    one.quality = {first: 0.9, second: 0.5, third: 0.1}
+    one.captions["shard-0000"] = {
+        first: "a red car in front of an old house",
+        second: "A red car in front of an old house!",
+    }
+    one.captions["shard-0001"] = {third: "two dogs run along a sandy beach"}
+    one.questions["shard-0000"] = {second: ["What is the man wearing?"]}
+    one.questions["shard-0001"] = {third: ["What is the man wearing?"]}
+    one.put().make()
+    assert one.lost() == {(second, -1): first, (third, 0): second}
+    assert {(row["id"], row["reason"]) for row in followed(one)} == {(second, "near_duplicate")}
+    assert {(row["id"], row["reason"]) for row in followed(one, (first, "pretrain"))} == {(third, "asked_elsewhere")}
+
+
+def test_a_missing_file_of_texts_is_named(corpus_at):
+    one = filled(corpus_at()).put()
+    one.make()
+    one.home.lake.texts(STAGE, ALL).unlink()
+    with pytest.raises(LakeError, match=r"texts/all\.parquet cannot be read"):
+        followed(one)
 
 
 def test_a_recipe_that_compares_nothing_has_no_such_stage():
     assert near_duplicates(recipe(duplicates={"captions": False, "questions": False})) is None
     assert near_duplicates(recipe(duplicates={"captions": False})) is NEAR_DUPLICATES
     assert STAGE not in graph(recipe(duplicates={"captions": False, "questions": False}))
+
+
+def test_containment_is_not_judged_where_the_recipe_says_zero(corpus_at, tmp_path):
+    one = filled(corpus_at(containment=0)).put()
+    one.make()
+    assert {row["how"] for row in one.rows() if row["kind"] == "caption"} == {"lexical"}
+    assert parse(dump(one.tools.recipe), where="it", base=tmp_path).duplicates.containment == 0
+    with pytest.raises(ValueError, match="at least, or 0 to judge none"):
+        recipe(duplicates={"containment": 0.3})
 
 
 def test_the_check_warns_of_many_duplicates(corpus_at):
