@@ -20,6 +20,13 @@ class Duplicates(Section):
         le=1,
         description="Share of a caption's shingles in a longer one from which they are near; 0: not judged.",
     )
+    cosine: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=1,
+        description="Cosine of two captions' embeddings from which they are near; meaning is not compared without it. "
+        "Of n captions it takes n * n / 2 products of vectors.",
+    )
     lost_questions: float = Field(
         default=1.0,
         ge=0,

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from unicorn_assets.curation.decisions import Ids
+from unicorn_assets.curation.duplicates import semantic
 from unicorn_assets.curation.duplicates.banding import shape
 from unicorn_assets.curation.duplicates.signatures import algorithm, signatures
 from unicorn_assets.duplicates import Duplicates
@@ -50,6 +51,7 @@ class Kind:
         read: reads the texts of a shard.
         words: words of a shingle.
         contained: least share of a text's shingles in a longer one; None where that is not judged.
+        cosine: least cosine of two texts' embeddings; None where meaning is not compared.
     """
 
     name: str
@@ -57,6 +59,13 @@ class Kind:
     read: Callable[[Lake, str], Texts]
     words: Callable[[Duplicates], int]
     contained: Callable[[Duplicates], float | None]
+    cosine: Callable[[Duplicates], float | None]
+
+    def judged_by(self, chosen: Duplicates) -> dict[str, Any]:
+        """What decides whether two texts of it are near, beside the texts."""
+        cosine = self.cosine(chosen)
+        meant = {} if cosine is None else {"semantic": {"cosine": cosine, "version": semantic.VERSION}}
+        return {"words": self.words(chosen), "containment": self.contained(chosen), **meant}
 
     def header(self, work: Work, shard: str) -> dict[str, Any]:
         """Which texts of a shard signatures are of, by content, and by which algorithm.
@@ -117,13 +126,19 @@ def _questions(lake: Lake, shard: str) -> Texts:
 
 
 CAPTIONS = Kind(
-    "caption", ("pretrain_dataset",), _captions, lambda chosen: chosen.words, lambda chosen: chosen.containment or None
+    "caption",
+    ("pretrain_dataset",),
+    _captions,
+    lambda chosen: chosen.words,
+    lambda chosen: chosen.containment or None,
+    lambda chosen: chosen.cosine,
 )
 QUESTIONS = Kind(
     "question",
     ("instruction_dialogs", "instruction_dataset"),
     _questions,
     lambda chosen: chosen.question_words,
+    lambda chosen: None,
     lambda chosen: None,
 )
 

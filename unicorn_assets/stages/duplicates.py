@@ -39,7 +39,7 @@ def _fields(tools: Tools) -> dict[str, Any]:
     chosen = tools.recipe.duplicates
     fields: dict[str, Any] = {"algorithm": dict(algorithm()), "most": chosen.most, "jaccard": chosen.jaccard}
     for kind in kinds(chosen):
-        fields[kind.name] = {"words": kind.words(chosen), "containment": kind.contained(chosen)}
+        fields[kind.name] = kind.judged_by(chosen)
     return fields | corpus.corpus_fields(tools)
 
 

@@ -10,17 +10,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from unicorn_assets.curation.duplicates.banding import Mask
-from unicorn_assets.curation.duplicates.finding import Near, find, joined
+from unicorn_assets.curation.duplicates.finding import SEMANTIC, Near, find, joined
 from unicorn_assets.curation.duplicates.nodes import NONE, Nodes, nodes
 from unicorn_assets.curation.duplicates.pairs import Numbers
 from unicorn_assets.curation.duplicates.signatures import algorithm
 from unicorn_assets.curation.duplicates.sketches import sketches
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import sha256
+from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.lists import numbers
 from unicorn_assets.lake.shards import open_parquet, readable
 from unicorn_assets.lake.signature_files import Signed
+from unicorn_assets.stages import meaning
 from unicorn_assets.stages.base import Work
 from unicorn_assets.stages.compared import Kind
 from unicorn_assets.stages.twins import how_places
@@ -64,14 +66,18 @@ class Before:
 
     def __init__(self, work: Work) -> None:
         self._pairs: pa.Table | None = None
+        self._texts: pa.Table | None = None
         self._looked: Mapping[str, Any] = {}
         try:
             standing = work.lake.sidecar(work.stage, ALL)
-            path = work.lake.pairs(work.stage, ALL)
-            described = None if standing is None else standing.files.get("pairs")
-            if described is None or not path.is_file() or sha256(path) != described.sha256:
-                return
-            with open_parquet(path) as parquet, readable(path):
+            paths = {"pairs": work.lake.pairs(work.stage, ALL), "texts": work.lake.texts(work.stage, ALL)}
+            for name, path in paths.items():
+                described = None if standing is None else standing.files.get(name)
+                if described is None or not path.is_file() or sha256(path) != described.sha256:
+                    return
+            with open_parquet(paths["texts"]) as parquet, readable(paths["texts"]):
+                self._texts = parquet.read(["kind", "key"])
+            with open_parquet(paths["pairs"]) as parquet, readable(paths["pairs"]):
                 self._pairs = parquet.read(["kind", "key_a", "key_b", "similarity", "how"])
                 self._looked = json.loads(parquet.schema_arrow.metadata[HEADER])
         except LakeError:
@@ -82,6 +88,22 @@ class Before:
         looked = self._looked.get(kind.name, {})
         known = looked.get("shards", {}) if looked.get("by") == by else {}
         return np.array([known.get(shard) == content for shard, content in contents.items()], np.bool_)
+
+    def same(self, kind: Kind, found: Nodes, unchanged: Mask) -> Mask:
+        """Which nodes are said by the very rows that said them, (n,).
+
+        Those in unchanged shards said them before, so it is enough that they are all, and as many as before. Of a text
+        that had no twin, one row said it.
+        """
+        now = np.bincount(found.of_row[found.of_row != NONE], minlength=len(found))
+        before = np.ones(len(found), np.int64)
+        if self._texts is not None:
+            mine = self._texts.filter(pc.equal(self._texts["kind"], kind.name))
+            places = found.with_keys(numbers(mine["key"].combine_chunks()))
+            nodes, counts = np.unique(places[places != NONE], return_counts=True)
+            before[nodes] = counts
+        mask: Mask = ~found.in_shards(~unchanged) & (now == before)
+        return mask
 
     def near(self, kind: Kind, found: Nodes, old: Mask) -> Near:
         """The pairs of nodes that were both there."""
@@ -105,20 +127,19 @@ def look(work: Work, kind: Kind, shards: Sequence[str], before: Before) -> Found
         TooManyPairsError: too many texts are alike.
     """
     chosen = work.recipe.duplicates
-    by = {
-        "algorithm": dict(algorithm()),
-        "words": kind.words(chosen),
-        "jaccard": chosen.jaccard,
-        "containment": kind.contained(chosen),
-    }
+    by = {"algorithm": dict(algorithm()), "jaccard": chosen.jaccard, **kind.judged_by(chosen)}
+    cosine = kind.cosine(chosen)
     signed, contents = [], {}
     for shard in shards:
         found, contents[shard] = kind.signed(work, shard)
+        if cosine is not None:
+            contents[shard] = digest([contents[shard], meaning.content(work, shard)])
         signed.append(found)
         work.progress(len(signed), len(shards))
     sketched = [one.signatures for one in signed]
     known = nodes(sketched)
-    old = known.in_shards(before.unchanged(kind, by, contents))
+    unchanged = before.unchanged(kind, by, contents)
+    old = known.in_shards(unchanged)
 
     def texts_of(wanted: Numbers) -> list[str]:
         return texts_at(signed, known, known.row[wanted])
@@ -130,8 +151,12 @@ def look(work: Work, kind: Kind, shards: Sequence[str], before: Before) -> Found
         jaccard=chosen.jaccard,
         contained=kind.contained(chosen),
     )
-    near = joined([before.near(kind, known, old), fresh])
-    return Found(kind, shards, signed, known, near, {"by": by, "shards": contents}, int((~old).sum()))
+    parts = [before.near(kind, known, old), fresh]
+    if cosine is not None:
+        same = before.same(kind, known, unchanged)
+        parts[0] = parts[0].where((parts[0].how != SEMANTIC) | (same[parts[0].first] & same[parts[0].second]))
+        parts.append(meaning.near_in_meaning(work, shards, signed, known, ~same, cosine))
+    return Found(kind, shards, signed, known, joined(parts), {"by": by, "shards": contents}, int((~old).sum()))
 
 
 def texts_at(signed: Sequence[Signed], found: Nodes, rows: Numbers) -> list[str]:

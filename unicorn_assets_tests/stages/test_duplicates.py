@@ -1,6 +1,7 @@
 import random
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -40,6 +41,7 @@ class Corpus:
         self.captions = {shard: {} for shard in self.shards}
         self.questions = {shard: {} for shard in self.shards}
         self.quality = {}
+        self.vectors = {}
         self.present = list(self.shards)
 
     def put(self):
@@ -53,6 +55,9 @@ class Corpus:
                 "curated_captions", shard, graded, [{**row, **more} for row, more in zip(rows, grades, strict=True)]
             )
             self._shard("pretrain_dataset", shard, TEXT, rows)
+            if self.vectors:
+                known = [sample for sample in sorted(self.captions[shard]) if sample in self.vectors]
+                self._shard("text_embeddings", shard, [("id", pa.string())], [{"id": sample} for sample in known])
             asked = sorted(self.questions[shard].items())
             turns = [
                 {"id": sample, "turns": [{"question": text, "answer": "yes", "options": []} for text in texts]}
@@ -65,15 +70,22 @@ class Corpus:
     def _shard(self, stage, shard, columns, rows):
         with Drafts(self.home.lake, stage, shard) as drafts:
             out = ShardWriter(drafts, pa.schema(columns), "ab" * 16)
+            vectors = out.open_vectors(16) if stage == "text_embeddings" else None
             for row in rows:
                 out.row(**row)
+                if vectors is not None:
+                    vectors.write([row["id"]], np.array([self.vectors[row["id"]]]))
             out.finish()
             drafts.publish(sidecar(drafts, stage, shard, rows_in=len(rows), rows_out=len(rows)))
 
     def coverage(self, tools):
         lake = self.home.lake
-        stages = ("pretrain_dataset", "instruction_dialogs", "instruction_dataset", "curated_captions")
-        fresh = {shard: [lake.need(stage, shard).files["rows"].sha256 for stage in stages] for shard in self.present}
+        stages = ["pretrain_dataset", "instruction_dialogs", "instruction_dataset", "curated_captions"]
+        stages += ["text_embeddings"] if self.vectors else []
+        fresh = {
+            shard: [one.sha256 for stage in stages for one in lake.need(stage, shard).files.values()]
+            for shard in self.present
+        }
         return Coverage(fresh=len(fresh), expected=len(self.shards)), fresh
 
     def make(self, **options):
@@ -424,3 +436,129 @@ def test_pairs_and_losers_can_be_asked_for(corpus_at):
         lost = catalog.execute("SELECT count(*) FROM near_duplicates WHERE kind = 'caption'").fetchall()
         pairs = catalog.execute("SELECT count(*) FROM near_duplicate_pairs WHERE kind = 'caption'").fetchall()
     assert (lost, pairs) == ([(30,)], [(25,)])
+
+
+def meant(one, seed=1, twins=12):
+    """Embeddings of all captions; some pairs are near in meaning, across the shards. Returns the corpus and them."""
+    rng = np.random.default_rng(seed)
+    every = sorted(_every(one))
+    for sample in every:
+        one.vectors[sample] = rng.normal(size=16)
+    chosen = rng.permutation(every)[: 2 * twins].tolist()
+    for sample, other in zip(chosen[:twins], chosen[twins:], strict=True):
+        one.vectors[other] = one.vectors[sample] + rng.uniform(0, 0.3) * rng.normal(size=16)
+    one.vectors = {sample: vector / np.linalg.norm(vector) for sample, vector in one.vectors.items()}
+    return one
+
+
+def semantic_pairs(one):
+    found = pq.read_table(one.home.lake.pairs(STAGE, ALL)).to_pylist()
+    return {frozenset((row["id_a"], row["id_b"])): row["similarity"] for row in found if row["how"] == "semantic"}
+
+
+def test_captions_near_in_meaning_are_found_and_the_best_is_kept(corpus_at):
+    one, rng = corpus_at(cosine=0.97), random.Random(1)
+    known = vocabulary(rng)
+    for number in range(40):
+        one.captions[one.shards[number % 3]][sample_id(f"seed {number}")] = " ".join(fresh(rng, known))
+    figures = meant(one).put().make().sidecar.metrics["texts"]["caption"]
+    halves = {sample: vector.astype(np.float16).astype(np.float64) for sample, vector in one.vectors.items()}
+    units = {sample: vector / np.linalg.norm(vector) for sample, vector in halves.items()}
+    cosines = {frozenset((a, b)): float(units[a] @ units[b]) for a in units for b in units if a < b}
+    true = {pair: cosine for pair, cosine in cosines.items() if cosine >= 0.97}
+    ours = semantic_pairs(one)
+    assert ours.keys() == true.keys()
+    assert all(cosine == pytest.approx(true[pair], abs=1e-6) for pair, cosine in ours.items())
+    assert 5 < figures["semantic"] == figures["lost"] == len(one.rows()) == len(ours)
+    assert {(row["id"], row["twin"]) for row in one.rows()} == {(max(pair), min(pair)) for pair in true}
+    assert all(row["detail"].startswith(("semantic 0.9", "semantic 1.0")) for row in followed(one))
+
+
+def test_what_words_tell_is_told_by_words(corpus_at):
+    one = corpus_at(cosine=0.9)
+    first, second, third = sorted(sample_id(name) for name in "abc")
+    one.captions["shard-0000"] = {first: "a red car in front of an old house", third: "two dogs run along a beach"}
+    one.captions["shard-0001"] = {second: "a red car in front of an old house now"}
+    one.vectors = dict.fromkeys((first, second, third), np.eye(16)[0])
+    one.put().make()
+    assert {row["id"]: (row["twin"], row["how"]) for row in one.rows()} == {
+        second: (first, "lexical"), third: (first, "semantic")
+    }  # fmt: skip
+    assert semantic_pairs(one).keys() == {frozenset((first, third)), frozenset((second, third))}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_in_meaning_too_shards_one_by_one_give_the_files_of_all_at_once(corpus_at, seed):
+    whole = meant(filled(corpus_at("whole", cosine=0.9), seed=seed), seed).put()
+    whole.make()
+    assert len(semantic_pairs(whole)) > 3
+    for order in ([0, 1, 2], [2, 0, 1]):
+        grown = meant(filled(corpus_at(f"grown{order}", cosine=0.9), seed=seed), seed).put()
+        grown.present = []
+        for number in order:
+            grown.present = sorted([*grown.present, grown.shards[number]])
+            grown.make()
+        assert grown.files() == whole.files()
+
+
+def test_of_a_text_that_several_say_the_row_with_the_least_id_is_meant(corpus_at):
+    first, second, third = sorted(sample_id(name) for name in "abc")
+    near, far = np.eye(16)[:2]
+
+    def put(name, present):
+        one = corpus_at(name, cosine=0.9)
+        one.captions["shard-0001"] = {second: "a red car in front of an old house"}
+        one.captions["shard-0002"] = {third: "two dogs run along a sandy beach"}
+        one.captions["shard-0000"] = {first: "A RED car in front of an old house"}
+        one.vectors = {first: far, second: near, third: near}
+        one.present = present
+        return one.put()
+
+    one = put("home", ["shard-0001", "shard-0002"])
+    one.make()
+    assert semantic_pairs(one) == {frozenset((second, third)): 1.0}
+    one.present = list(one.shards)
+    one.make()
+    assert semantic_pairs(one) == {}
+    one.captions["shard-0000"] = {}
+    one.put().make()
+    assert semantic_pairs(one) == {frozenset((second, third)): 1.0}
+    whole = put("whole", ["shard-0000", "shard-0001", "shard-0002"])
+    whole.captions["shard-0000"] = {}
+    whole.put().make()
+    assert one.files() == whole.files()
+
+
+def test_other_embeddings_are_compared_anew_and_signatures_kept(corpus_at):
+    one = meant(filled(corpus_at(cosine=0.9))).put()
+    one.make()
+    before, path = semantic_pairs(one), one.home.signatures("caption", "shard-0001")
+    written = path.stat().st_mtime_ns
+    one.vectors = {sample: -vector[::-1] for sample, vector in meant(one, seed=5).vectors.items()}
+    one.put().make()
+    assert path.stat().st_mtime_ns == written
+    assert semantic_pairs(one).keys() != before.keys()
+    again = filled(corpus_at("again", cosine=0.9))
+    again.vectors = one.vectors
+    again.put().make()
+    assert one.files() == again.files()
+
+
+def test_a_caption_without_an_embedding_is_named(corpus_at):
+    one = meant(filled(corpus_at(cosine=0.9)))
+    gone = sorted(one.captions["shard-0001"])[3]
+    del one.vectors[gone]
+    one.put()
+    with pytest.raises(LakeError, match=rf"text_embeddings \[shard-0001\] holds no embedding of {gone}"):
+        one.make()
+    one.home.lake.vectors("text_embeddings", "shard-0002").unlink()
+    with pytest.raises(LakeError, match=r"text_embeddings \[shard-0002\] is damaged"):
+        one.make()
+
+
+def test_meaning_enters_what_decides_only_where_it_is_compared(corpus_at):
+    plain, on = corpus_at("plain").put(), corpus_at("on", cosine=0.97).put()
+    without, of_questions = (NEAR_DUPLICATES.fields(one.tools) for one in (plain, on))
+    assert without["caption"] == {"words": 3, "containment": 0.9}
+    assert of_questions["caption"] == without["caption"] | {"semantic": {"cosine": 0.97, "version": 1}}
+    assert of_questions["question"] == without["question"] == {"words": 2, "containment": None}

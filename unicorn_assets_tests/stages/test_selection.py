@@ -139,7 +139,7 @@ def test_only_what_changes_the_selection_makes_it_again(home, recipe):
     assert [name for name, one in make_below(home, mixed).items() if not one.reused] == ["selection", "release"]
     assert all(one.reused for one in make_below(home, mixed).values())
     asked = with_section(mixed, duplicates={"lost_questions": 0.9})
-    assert [name for name, one in make_below(home, asked).items() if not one.reused][0] == "selection"
+    assert next(name for name, one in make_below(home, asked).items() if not one.reused) == "selection"
     make_below(home, mixed)
     held = with_section(mixed, release={"validation": 0.2})
     assert [name for name, one in make_below(home, held).items() if not one.reused] == ["release"]

@@ -13,9 +13,9 @@ from unicorn_assets.curation.duplicates.shingles import shingled
 from unicorn_assets.curation.duplicates.sketches import Sketches
 from unicorn_assets.curation.duplicates.verification import measured, sets
 
-HOW = ("lexical", "contained")
+HOW = ("lexical", "contained", "semantic")
 """By what two texts are near, the surest first: a pair has the first that holds."""
-LEXICAL, CONTAINED = range(len(HOW))
+LEXICAL, CONTAINED, SEMANTIC = range(len(HOW))
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Near:
     Args:
         first: one node.
         second: the other one, with the larger number.
-        similarity: Jaccard similarity, or share of the smaller one's shingles in the other one.
+        similarity: Jaccard similarity, share of the smaller one's shingles in the other one, or cosine.
         how: place in HOW.
     """
 
