@@ -91,14 +91,19 @@ def _chunks(texts: Sequence[str]) -> Iterator[tuple[Codes, Counts]]:
     for block in blocks(lengths, CHUNK):
         text = "\n".join(texts[block]) + "\n"
         if text.isascii():  # most are, and fold together
-            yield np.frombuffer(text.lower().encode("ascii"), np.uint8), lengths[block]
+            yield _codes(text.lower()), lengths[block]
             continue
-        folded = [unicodedata.normalize("NFKC", text).casefold() for text in texts[block]]
-        text = "\n".join(folded) + "\n"
-        yield (
-            np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32),
-            np.fromiter(map(len, folded), np.int64, len(folded)) + 1,
-        )
+        folded = [
+            text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold() for text in texts[block]
+        ]
+        yield _codes("\n".join(folded) + "\n"), np.fromiter(map(len, folded), np.int64, len(folded)) + 1
+
+
+def _codes(text: str) -> Codes:
+    try:
+        return np.frombuffer(text.encode("latin-1"), np.uint8)
+    except UnicodeEncodeError:
+        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def _chunk(codes: Codes, characters: Counts, lengths: Sequence[int]) -> list[Shingled]:
