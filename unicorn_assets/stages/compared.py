@@ -14,6 +14,7 @@ from unicorn_assets.curation.duplicates import semantic
 from unicorn_assets.curation.duplicates.banding import shape
 from unicorn_assets.curation.duplicates.signatures import algorithm, signatures
 from unicorn_assets.duplicates import Duplicates
+from unicorn_assets.identity import shard_names
 from unicorn_assets.lake import signature_files
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import Lake
@@ -146,6 +147,15 @@ QUESTIONS = Kind(
 def kinds(chosen: Duplicates) -> list[Kind]:
     """The kinds that the recipe compares."""
     return [kind for kind, wanted in ((CAPTIONS, chosen.captions), (QUESTIONS, chosen.questions)) if wanted]
+
+
+def forget_others(work: Work) -> None:
+    """Removes the signatures of shards and kinds that the recipe does not have; texts stand in them."""
+    wanted, shards = kinds(work.recipe.duplicates), set(shard_names(work.recipe.shards))
+    for kind in (CAPTIONS, QUESTIONS):
+        for path in work.tools.home.signatures(kind.name, "*").parent.glob("*.arrow"):
+            if kind not in wanted or path.stem not in shards:
+                path.unlink(missing_ok=True)
 
 
 def quality(lake: Lake, shard: str, wanted: Ids) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ from unicorn_assets.lake.shards import BATCH_ROWS, open_parquet, parquet_writer,
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks, corpus
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
-from unicorn_assets.stages.compared import CAPTIONS, QUESTIONS, kinds, quality
+from unicorn_assets.stages.compared import CAPTIONS, QUESTIONS, forget_others, kinds, quality
 from unicorn_assets.stages.nearness import HEADER, Before, Found, look
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.stages.twins import PAIRS, TEXTS, Losers, Twins, how_names
@@ -46,6 +46,7 @@ def _fields(tools: Tools) -> dict[str, Any]:
 def _compare(work: Work, drafts: Drafts) -> Made:
     _, fresh = corpus.coverage(work.tools)
     before = Before(work)
+    forget_others(work)
     lost, pairs, texts, looked, metrics = [], [], [], {}, {}
     examples: dict[str, dict[str, Any]] = {}
     for kind in kinds(work.recipe.duplicates):

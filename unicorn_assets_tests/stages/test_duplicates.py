@@ -248,6 +248,22 @@ def test_signatures_of_another_version_are_made_again(corpus_at, monkeypatch):
     assert after.sidecar.rows_out == before.sidecar.rows_out
 
 
+def test_signatures_of_shards_and_kinds_that_are_gone_are_removed(corpus_at):
+    one = filled(corpus_at()).put()
+    one.make()
+    left = one.home.signatures("caption", "shard-0007")
+    left.write_bytes(one.home.signatures("caption", "shard-0000").read_bytes())
+    one.make(again=True)
+    assert not left.exists()
+    assert one.home.signatures("question", "shard-0002").exists()
+    one.tools = Tools(one.home, recipe(shards=3, duplicates={"questions": False}))
+    one.home.adopt(one.tools.recipe, change=True)
+    one.make()
+    assert sorted(path.name for path in one.home.path.glob("signatures/*/*")) == [
+        "shard-0000.arrow", "shard-0001.arrow", "shard-0002.arrow"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("damage", ["pairs", "sidecar", "signatures"])
 def test_what_is_damaged_is_made_again(corpus_at, damage):
     one = filled(corpus_at()).put()

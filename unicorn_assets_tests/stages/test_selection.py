@@ -4,9 +4,12 @@ import csv
 import json
 from collections import Counter
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from unicorn_assets.identity import shard_names
+from unicorn_assets.lake.vectors import read_vectors
 from unicorn_assets.release.verify import verify
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.due import backlog
@@ -125,6 +128,25 @@ def test_a_contaminated_twin_gives_back_what_lost_to_it(home, recipe, tmp_path):
     assert loser not in after
     assert not {row["evidence"] for row in after.values() if row["reason"] == "near_duplicate"} & after.keys()
     assert {row["id"]: row["twin"] for row in rows(home, "near_duplicates")} == lost
+    assert list(verify(home.releases / "demo" / "latest")) == []
+
+
+def test_captions_near_in_meaning_by_the_embeddings_of_the_lake_leave(home, recipe):
+    make_below(home, with_section(recipe, duplicates={"cosine": 0.7}))
+    shards = [home.lake.vectors("text_embeddings", shard) for shard in shard_names(recipe.shards)]
+    ids, vectors = zip(*(read_vectors(path) for path in shards), strict=True)
+    wide = np.concatenate(vectors).astype(float)
+    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    names = [sample for part in ids for sample in part]
+    captions = {row["id"] for row in rows(home, "pretrain_dataset", recipe)}
+    true = {frozenset((names[a], names[b])) for a, b in zip(*np.nonzero(np.triu(wide @ wide.T >= 0.7, 1)), strict=True)}
+    true = {pair for pair in true if pair <= captions}
+    assert len(true) > 3
+    pairs = pq.read_table(home.lake.pairs("near_duplicates", "all")).to_pylist()
+    assert {frozenset((row["id_a"], row["id_b"])) for row in pairs if row["how"] == "semantic"} == true
+    left = [row for row in rows(home, "selection") if row["table"] == "pretrain"]
+    assert left
+    assert all(frozenset((row["id"], row["evidence"])) in true for row in left)
     assert list(verify(home.releases / "demo" / "latest")) == []
 
 
