@@ -45,7 +45,7 @@ class _Postings:
 
     def of(self, texts: Mask) -> "_Postings":
         """Those of some texts."""
-        wanted = texts[self.text]
+        wanted = np.flatnonzero(texts[self.text])
         return _Postings(self.run[wanted], self.text[wanted])
 
 
