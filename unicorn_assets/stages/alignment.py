@@ -128,6 +128,7 @@ def _align(work: Work, drafts: Drafts) -> Made:
         "transfer": transfer.version,
         "method": transfer.method.name,
         "fitted_on": {"captions": transfer.sample} | ({} if transfer.images is None else {"images": transfer.images}),
+        "fit": dict(transfer.method.parameters),
         "lost": gap.lost,
         GAP: gap.report.figures(axes=None),
         **undrawn,

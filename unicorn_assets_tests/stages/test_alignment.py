@@ -145,6 +145,7 @@ def test_images_beside_a_method_without_them_measure_it(home, recipe, tmp_path):
     found = GapReport.restore(measured.metrics["gap"])
     assert found.images.rows == found.used.rows == 90
     assert measured.metrics["fitted_on"] == {"captions": 60}
+    assert measured.metrics["fit"] == {"renormalise": True}
 
 
 def checked(spec, **metrics):
