@@ -8,7 +8,6 @@ Exact on the samples: which pairs are found depends on the two texts alone.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unicorn_assets.curation.duplicates.banding import Mask
 from unicorn_assets.curation.duplicates.pairs import Numbers, Packed, blocks, distinct, packed, ragged, united, unpacked
@@ -28,7 +27,10 @@ MOST_TEXTS = 1 << (64 - SAMPLE_BITS)
 
 _TEXT_BITS = np.uint64(64 - SAMPLE_BITS)
 _TEXT = np.uint64(MOST_TEXTS - 1)
-_BLOCK = 4_000_000
+_BLOCK = 1 << 18
+"""Postings at a time, which stay in a core's cache."""
+_HELD = 4_000_000
+"""Pairs that are held with those that stand twice."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class _Postings:
 
     def of(self, texts: Mask) -> "_Postings":
         """Those of some texts."""
+        if texts.all():
+            return self
         wanted = np.flatnonzero(texts[self.text])
         return _Postings(self.run[wanted], self.text[wanted])
 
@@ -71,37 +75,45 @@ def candidates(texts: Sketches, threshold: float, words: int) -> Packed:
     postings = _shared(texts)
     there = np.bincount(postings.text, minlength=len(need))
     judged = (texts.sizes >= LEAST) & (there >= need)
+    together = np.minimum(need, TOGETHER)
+    wanted = np.where(judged, there - need + together, 0)
     fresh = postings.of(texts.new)
-    parts = _looked_up(fresh.of(judged), postings, need, there, texts.sizes)
+    parts = _looked_up(fresh, postings, wanted, together, texts.sizes)
     if not texts.new.all():  # what old ones have in common has been seen
-        parts += _looked_up(postings.of(judged & ~texts.new), fresh, need, there, texts.sizes)
+        parts += _looked_up(postings.of(judged & ~texts.new), fresh, wanted, together, texts.sizes)
     pairs = united(parts)
     return pairs[_enough(pairs, texts, need)]
 
 
-def _looked_up(ours: _Postings, asked: _Postings, need: Counts, there: Counts, sizes: Counts) -> list[Packed]:
+def _looked_up(ours: _Postings, asked: _Postings, wanted: Counts, together: Counts, sizes: Counts) -> list[Packed]:
     """Pairs of a text that asks and one that has as many of its runs as must be there among those looked up.
 
-    Of a text's `there` runs that others have, all but `there` - `need` are in one that holds it. So of `together` more
-    than that, the rarest, `together` are.
+    Of a text's runs that others have, all but `need` may be missing from one that holds it. So of `together` more than
+    those, the rarest, `together` are there.
+
+    Args:
+        ours: the postings of texts that ask.
+        asked: the postings among which they are looked up.
+        wanted: how many runs each text looks up, (n,).
+        together: how many of those must be there, (n,).
+        sizes: shingles of each text, (n,).
     """
     if not len(ours.run):
         return []
-    together = np.minimum(need, TOGETHER)
-    lengths = np.bincount(asked.run, minlength=int(ours.run.max()) + 1)
+    lengths = np.bincount(asked.run, minlength=int(ours.run[-1]) + 1)
     begins = np.cumsum(lengths) - lengths
-    chosen = _rarest(ours, lengths, there - need + together)
+    chosen = _rarest(ours, lengths, wanted)
     text, run = ours.text[chosen], ours.run[chosen]
     length = lengths[run]
-    ends = np.flatnonzero(np.append(text[1:] != text[:-1], True)) + 1
+    ends = np.flatnonzero(np.append(text[1:] != text[:-1], True)[: len(text)]) + 1
     parts: list[Packed] = []
     for block in blocks(np.diff(np.cumsum(length)[ends - 1], prepend=0), _BLOCK):
         own = slice(int(ends[block.start - 1]) if block.start else 0, int(ends[block.stop - 1]))
         first = np.repeat(text[own], length[own])
         second = asked.text[ragged(begins[run[own]], length[own])]
-        wanted = (first != second) & (sizes[first] <= sizes[second])
-        parts.append(_meeting(first[wanted], second[wanted], together))
-        if sum(map(len, parts)) > _BLOCK:
+        fits = (first != second) & (sizes[first] <= sizes[second])
+        parts.append(_meeting(first[fits], second[fits], together))
+        if sum(map(len, parts)) > _HELD:
             parts = [united(parts)]
     return parts
 
@@ -120,29 +132,33 @@ def _meeting(first: Numbers, second: Numbers, together: Counts) -> Packed:
 
 def _shared(texts: Sketches) -> _Postings:
     """Sampled runs that a new text and another one have; most runs are in one text alone."""
-    owner = np.repeat(np.arange(len(texts.nodes), dtype=np.uint64), np.diff(texts.offsets))
-    postings = np.sort((texts.samples << _TEXT_BITS) | owner)
+    postings = texts.samples << _TEXT_BITS
+    postings |= np.repeat(np.arange(len(texts.nodes), dtype=np.uint64), np.diff(texts.offsets))
+    postings.sort()
     differs = np.ones(len(postings) + 1, np.bool_)
-    differs[1:-1] = (postings[1:] ^ postings[:-1]) >> _TEXT_BITS != 0
+    np.greater(postings[1:] ^ postings[:-1], _TEXT, out=differs[1 : len(postings)])
     shared = ~(differs[1:] & differs[:-1])
     postings, begins = postings[shared], np.flatnonzero(differs[:-1][shared])
-    text, lengths = (postings & _TEXT).astype(np.int64), np.diff(np.append(begins, len(postings)))
+    postings &= _TEXT
+    text, lengths = postings.view(np.int64), np.diff(np.append(begins, len(postings)))
     if len(begins) and not texts.new.all():
-        lengths_new = np.add.reduceat(texts.new[text].astype(np.int64), begins)
-        wanted = np.repeat(lengths_new > 0, lengths)
-        text, lengths = text[wanted], lengths[lengths_new > 0]
+        wanted = np.maximum.reduceat(texts.new.view(np.uint8)[text], begins) > 0
+        text, lengths = text[np.repeat(wanted, lengths)], lengths[wanted]
     return _Postings(np.repeat(np.arange(len(lengths)), lengths), text)
 
 
 def _rarest(ours: _Postings, frequency: Counts, wanted: Counts) -> Numbers:
     """Places of the rarest runs of each text, as many as wanted; beyond 255 all are as common. By text."""
-    where = np.arange(len(ours.text), dtype=np.uint64)
-    common = np.minimum(frequency, 255).astype(np.uint64)[ours.run]
-    order = np.sort((ours.text.astype(np.uint64) << np.uint64(40)) | (common << np.uint64(32)) | where)
-    order = (order & np.uint64((1 << 32) - 1)).astype(np.int64)
-    by_text = ours.text[order]
-    begins = np.concatenate([[0], np.cumsum(np.bincount(by_text, minlength=len(wanted)))])
-    found: NDArray[np.int64] = order[np.arange(len(order)) - begins[by_text] < wanted[by_text]]
+    order = ours.text.view(np.uint64) << np.uint64(8)
+    order |= np.minimum(frequency, 255).astype(np.uint8)[ours.run]
+    order <<= np.uint64(32)
+    order |= np.arange(len(order), dtype=np.uint64)
+    order.sort()
+    order &= np.uint64((1 << 32) - 1)
+    places = order.view(np.int64)
+    counts = np.bincount(ours.text, minlength=len(wanted))
+    kept = np.minimum(counts, wanted)
+    found: Numbers = places[ragged(np.cumsum(counts) - counts, kept)]
     return found
 
 
