@@ -517,30 +517,32 @@ def test_in_meaning_too_shards_one_by_one_give_the_files_of_all_at_once(corpus_a
         assert grown.files() == whole.files()
 
 
-def test_of_a_text_that_several_say_the_row_with_the_least_id_is_meant(corpus_at):
+@pytest.mark.parametrize("places", [(0, 1, 2), (2, 0, 1)])
+def test_of_a_text_that_several_say_the_row_with_the_least_id_is_meant(corpus_at, places):
     first, second, third = sorted(sample_id(name) for name in "abc")
+    shards = dict(zip((first, second, third), (f"shard-{place:04d}" for place in places), strict=True))
     near, far = np.eye(16)[:2]
 
     def put(name, present):
         one = corpus_at(name, cosine=0.9)
-        one.captions["shard-0001"] = {second: "a red car in front of an old house"}
-        one.captions["shard-0002"] = {third: "two dogs run along a sandy beach"}
-        one.captions["shard-0000"] = {first: "A RED car in front of an old house"}
+        one.captions[shards[first]] = {first: "A RED car in front of an old house"}
+        one.captions[shards[second]] = {second: "a red car in front of an old house"}
+        one.captions[shards[third]] = {third: "two dogs run along a sandy beach"}
         one.vectors = {first: far, second: near, third: near}
-        one.present = present
+        one.present = sorted(present)
         return one.put()
 
-    one = put("home", ["shard-0001", "shard-0002"])
+    one = put("home", [shards[second], shards[third]])
     one.make()
     assert semantic_pairs(one) == {frozenset((second, third)): 1.0}
     one.present = list(one.shards)
     one.make()
     assert semantic_pairs(one) == {}
-    one.captions["shard-0000"] = {}
+    one.captions[shards[first]] = {}
     one.put().make()
     assert semantic_pairs(one) == {frozenset((second, third)): 1.0}
-    whole = put("whole", ["shard-0000", "shard-0001", "shard-0002"])
-    whole.captions["shard-0000"] = {}
+    whole = put("whole", one.shards)
+    whole.captions[shards[first]] = {}
     whole.put().make()
     assert one.files() == whole.files()
 
