@@ -33,7 +33,7 @@ from unicorn_assets.stages.transfer_checks import GAP
 from unicorn_assets.stages.transfer_picture import picture
 from unicorn_assets.synthesis.answers import InvalidAnswer, parse_expansion
 from unicorn_assets.transfer.c3 import chosen_noise
-from unicorn_assets.transfer.choices import NEED_COVARIANCES, READS, USE_IMAGES
+from unicorn_assets.transfer.choices import NEED_COVARIANCES, READS, USE_IMAGES, VERSIONS
 from unicorn_assets.transfer.fitted import FittedTransfer
 from unicorn_assets.transfer.fitting import Options, fit
 from unicorn_assets.transfer.gap import measure
@@ -61,6 +61,8 @@ def _read(chosen: Alignment) -> dict[str, Any]:
     read = {name: getattr(chosen, name) for name in ("method", "sample", *READS[chosen.method])}
     if chosen.method == "c3":
         read["noise_cosine"] = chosen_noise(chosen.noise_sigma, chosen.noise_cosine, chosen.noise_seed).cosine
+    if chosen.method in VERSIONS:
+        read["version"] = VERSIONS[chosen.method]
     return read
 
 

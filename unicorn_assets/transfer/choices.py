@@ -20,3 +20,6 @@ READS: Mapping[Name, tuple[str, ...]] = {
     "matched": ("rounds", "kept"),
 }
 """The options that a method reads, beside the size of its sample."""
+
+VERSIONS: Mapping[Name, int] = {"matched": 2}
+"""Bumped by hand when what a method makes of its options and samples changes; 1 of all others."""

@@ -104,7 +104,7 @@ def test_a_method_is_decided_by_what_it_reads(home, recipe, tmp_path):
         seen[method] = fields(home, with_alignment(recipe, method=method, **more))["alignment"]
     assert seen["none"] == {"method": "none", "sample": 60}
     assert seen["realign"] == {"method": "realign", "sample": 60}
-    assert seen["matched"] == {"method": "matched", "sample": 60, "rounds": 10, "kept": 0.6}
+    assert seen["matched"] == {"method": "matched", "sample": 60, "rounds": 10, "kept": 0.6, "version": 2}
     noise = {"noise_sigma": None, "noise_cosine": 0.9, "noise_seed": 0}
     assert seen["c3"] == {"method": "c3", "sample": 60} | noise
     assert fields(home, with_alignment(recipe, method="c3", noise_cosine=0.9))["alignment"] == seen["c3"]
