@@ -159,6 +159,9 @@ class Settings(Section):
     """Everything that changes no row."""
 
     endpoint: Endpoint = Endpoint()
+    probing_endpoint: Endpoint | None = Field(
+        default=None, description="The server of the recipe's probing.engine, where it is another than the endpoint."
+    )
     vllm: Vllm = Vllm()
     lanes: Lanes = Lanes()
     schedule: Schedule = Schedule()

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterable
 
 from unicorn_assets.engines.base import Answer, Model, Request
+from unicorn_assets.engines.rules.answering import guess, read
 from unicorn_assets.engines.rules.dialogs import dialog
 from unicorn_assets.engines.rules.expansion import expand
 from unicorn_assets.errors import EngineError
@@ -26,7 +27,7 @@ class RulesEngine:
         """Answers each request in its turn, one at a time.
 
         Raises:
-            EngineError: a request lacks `seed`, or a dialog's request `caption`, in its source.
+            EngineError: a request's source lacks what its task is about: `seed`, `caption`, `question`, `options`.
         """
         for request in requests:
             yield request, Answer(_answer(request))
@@ -35,10 +36,20 @@ class RulesEngine:
         """Nothing is held."""
 
 
+def _probed(request: Request) -> str:
+    source, number = request.source, request.sampling.seed
+    options = source["options"].split("\n") if source["options"] else []
+    if request.task == "blind_answers":
+        return guess(source["question"], options, number)
+    return read(source["question"], options, source["caption"], number)
+
+
 def _answer(request: Request) -> str:
     try:
         if request.task == "expansion":
             return expand(request.source["seed"], request.sampling.seed)
+        if request.task == "round_trip" or request.task == "blind_answers":
+            return _probed(request)
         return dialog(request.task, request.source["seed"], request.source["caption"], request.sampling.seed)
     except KeyError as missing:
         raise EngineError(

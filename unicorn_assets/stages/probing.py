@@ -1,0 +1,310 @@
+"""`round_trip` and `blind_answers`: a sample of dialogs answered by a model, with their caption and without it.
+
+Both exist where a recipe asks for them. One turn of each drawn dialog is asked, since turns of one dialog tell much of
+the same, and an interval wants them independent. Dialogs and draws follow from ids alone. No dialog leaves for what is
+found here: it speaks of the shard, of its writer, and by its rows of single turns.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from unicorn_assets.curation.comparison import COMPARISON_VERSION, Form, compare, form_of
+from unicorn_assets.curation.probes import FORMS, Probed, Tallies
+from unicorn_assets.curation.questions import question_type
+from unicorn_assets.engines import model_of
+from unicorn_assets.engines.base import ProbeTask, Request
+from unicorn_assets.identity import draw
+from unicorn_assets.lake.drafts import Drafts
+from unicorn_assets.lake.layout import Lake
+from unicorn_assets.lake.shards import ShardWriter, read_rows
+from unicorn_assets.recipe import Recipe
+from unicorn_assets.stages import checks
+from unicorn_assets.stages.asking import Asked, answers
+from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
+from unicorn_assets.stages.tools import Tools, prober_of
+from unicorn_assets.synthesis import probing
+
+PROBES = "probes"
+"""The metric that holds what was found, by form of answer."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A turn that is probed: its dialog, its place in it from 0, and what its right answer is."""
+
+    id: str
+    task: str
+    place: int
+    question: str
+    expected: str
+    options: tuple[str, ...]
+    caption: str = ""
+
+    @property
+    def form(self) -> Form:
+        """What kind of answer it has."""
+        return form_of(self.question, self.expected, self.options)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One way of asking.
+
+    Args:
+        task: what is asked, by the name of its stage.
+        sees: whether it is given the caption.
+        skipped: why a dialog without a turn to ask is left out, as a code and in words.
+        forms: the forms of answers that it is asked of.
+    """
+
+    task: ProbeTask
+    sees: bool
+    skipped: tuple[str, str]
+    forms: tuple[Form, ...]
+
+
+_ROUND_TRIP = Probe("round_trip", True, ("long_answers", "chains of reasoning cannot be compared by rule"), FORMS)
+_BLIND = Probe(
+    "blind_answers", False, ("open_questions", "no question with options, or with yes or no"), ("choice", "yes_no")
+)
+
+
+def probes(recipe: Recipe) -> Mapping[str, Stage]:
+    """The stages that the recipe asks for, by name."""
+    chosen = {ROUND_TRIP: recipe.probing.round_trip, BLIND_ANSWERS: recipe.probing.blind_answers}
+    return {stage.name: stage for stage, wanted in chosen.items() if wanted}
+
+
+def drawn(sample: str, recipe: Recipe, task: ProbeTask) -> bool:
+    """Whether a dialog is probed; depends on its id and the recipe's share alone."""
+    return draw(sample, task) < recipe.probing.share
+
+
+def chosen_turn(dialog: Mapping[str, Any], probe: Probe, caption: str) -> Turn | None:
+    """The turn of a dialog that is asked, drawn by its id; None where it has none of the probe's forms."""
+    if dialog["task"] == "complex_reasoning":
+        return None
+    found = [
+        Turn(dialog["id"], dialog["task"], place, one["question"], one["answer"], tuple(one["options"] or ()), caption)
+        for place, one in enumerate(dialog["turns"])
+    ]
+    able = [turn for turn in found if turn.form in probe.forms]
+    return able[int(draw(dialog["id"], f"{probe.task} turn") * len(able))] if able else None
+
+
+def probe_request(turn: Turn, task: ProbeTask, recipe: Recipe) -> Request:
+    """The request that probes a turn; a forecast asks the very same."""
+    return probing.request(task, turn.id, turn.question, turn.options, turn.caption, recipe.probing.sampling)
+
+
+def _fields(probe: Probe) -> Callable[[Tools], dict[str, Any]]:
+    def fields(tools: Tools) -> dict[str, Any]:
+        chosen, model = tools.recipe.probing, model_of(prober_of(tools.recipe))
+        return {
+            "share": chosen.share,
+            "engine": {"kind": model.engine, "model": model.name, "revision": model.revision},
+            "prompts": {probe.task: probing.TEMPLATES[probe.task].version},
+            "sampling": chosen.sampling.model_dump(),
+            "comparison": COMPARISON_VERSION,
+            **({"min_overlap": chosen.min_overlap} if "open" in probe.forms else {}),
+        }
+
+    return fields
+
+
+def _captioned(work: Work) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each dialog with its caption; both sides are sorted by id."""
+    captions = work.rows("curated_captions", ["id", "caption"])
+    caption = next(captions, None)
+    for dialog in work.rows("instruction_dialogs", ["id", "task", "turns"]):
+        while caption is not None and caption["id"] < dialog["id"]:
+            caption = next(captions, None)
+        if caption is not None and caption["id"] == dialog["id"]:
+            yield dialog, caption["caption"]
+
+
+def _dialogs(work: Work, probe: Probe) -> Iterator[tuple[dict[str, Any], str]]:
+    if probe.sees:
+        return _captioned(work)
+    return ((dialog, "") for dialog in work.rows("instruction_dialogs", ["id", "task", "turns"]))
+
+
+def _body(probe: Probe) -> Callable[[Work, Drafts], Made]:
+    def body(work: Work, drafts: Drafts) -> Made:
+        return _probe(probe, work, drafts)
+
+    return body
+
+
+def _probe(probe: Probe, work: Work, drafts: Drafts) -> Made:
+    recipe, rows_in = work.recipe, work.inputs["instruction_dialogs"].rows_out
+
+    def turns() -> Iterator[Turn]:
+        for dialog, caption in _dialogs(work, probe):
+            if drawn(dialog["id"], recipe, probe.task) and (turn := chosen_turn(dialog, probe, caption)) is not None:
+                yield turn
+
+    def requests() -> Iterator[Request]:
+        return (probe_request(turn, probe.task, recipe) for turn in turns())
+
+    out = ShardWriter(drafts, _SCHEMA, work.fingerprint)
+    for dialog, caption in _dialogs(work, probe):
+        if not drawn(dialog["id"], recipe, probe.task):
+            out.skip(dialog["id"], "not_drawn", f"the recipe draws {recipe.probing.share:.1%} of the dialogs")
+        elif chosen_turn(dialog, probe, caption) is None:
+            out.skip(dialog["id"], *probe.skipped)
+    asked, engine = Asked(), work.tools.prober
+    answered = answers(
+        work.tools,
+        work.stage,
+        work.shard,
+        requests,
+        asked=asked,
+        total=rows_in - sum(out.not_selected.values()),
+        progress=work.progress,
+        engine=engine,
+    )
+    seen = list[Probed]()
+    for turn, (_, answer) in zip(turns(), answered, strict=True):
+        said = probing.parse(answer.text, answer.finish_reason)
+        verdict = compare(turn.question, turn.expected, turn.options, said, recipe.probing.min_overlap)
+        seen.append(Probed(turn.form, turn.expected, len(turn.options), verdict))
+        out.row(
+            id=turn.id,
+            task=turn.task,
+            turn=turn.place,
+            form=turn.form,
+            question_type=question_type(turn.question),
+            question=turn.question,
+            options=list(turn.options),
+            expected=turn.expected,
+            answered=said,
+            verdict=verdict,
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+        )
+    out.finish()
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out) | {PROBES: Tallies.of(seen).figures()}
+    return Made(rows_in, out.rows_out, out.rejected, out.not_selected, metrics=metrics)
+
+
+def _figures(paths: Mapping[str, Path]) -> dict[str, Any]:
+    columns = ["form", "expected", "options", "verdict"]
+    rows = read_rows(paths["rows"], columns)
+    found = (Probed(row["form"], row["expected"], len(row["options"]), row["verdict"]) for row in rows)
+    return {PROBES: Tallies.of(found).figures()}
+
+
+def corpus_probes(recipe: Recipe, lake: Lake, shards: Sequence[str]) -> dict[str, Any]:
+    """What the probes of these shards found together, by stage; nothing of stages that the recipe does not have.
+
+    Raises:
+        LakeError: a sidecar is damaged.
+    """
+    found = {}
+    for name in probes(recipe):
+        made = [one for shard in shards if (one := lake.sidecar(name, shard)) is not None]
+        found[name] = Tallies.restored(one.metrics.get(PROBES, {}) for one in made).figures()
+    return {name: figures for name, figures in found.items() if figures}
+
+
+def _told(finished: Finished) -> Tallies:
+    return Tallies.restored([finished.made.metrics[PROBES]])
+
+
+def _consistent(finished: Finished) -> Finding:
+    found, least = _told(finished), finished.work.recipe.probing.min_consistent
+    whole = found.whole
+    figures = {"agrees": whole.agrees, "readable": whole.readable, "min_consistent": least}
+    return Finding(not found.inconsistent(least), figures)
+
+
+def _not_guessable(finished: Finished) -> Finding:
+    margin = finished.work.recipe.probing.max_above_chance
+    above = _told(finished).guessable(margin)
+    figures = {f"{form}_above_chance_at_least": round(found, 4) for form, found in above.items()}
+    return Finding(not above, {**figures, "max_above_chance": margin})
+
+
+def _readable(finished: Finished) -> Finding:
+    found, most = _told(finished), finished.work.recipe.probing.max_unreadable
+    figures = {"unreadable": found.whole.unreadable, "asked": found.whole.asked, "max_unreadable": most}
+    return Finding(not found.unreadable(most), figures)
+
+
+def _another_model(finished: Finished) -> Finding:
+    writer, prober = finished.work.recipe.engine, prober_of(finished.work.recipe)
+    return Finding(
+        writer.model.casefold() != prober.model.casefold(), {"writer": writer.model, "answers": prober.model}
+    )
+
+
+def _warning(name: str, description: str, look: Callable[[Finished], Finding]) -> CheckSpec:
+    return CheckSpec(name, description, look, blocking=False, severity="WARN")
+
+
+_BOTH = (
+    _warning(
+        "answers_readable",
+        "No larger share of the answers than the recipe's `max_unreadable` was refused or could not be read.",
+        _readable,
+    ),
+    _warning(
+        "another_model_answers",
+        "The model that answers is another than the writer's, which would mark its own work.",
+        _another_model,
+    ),
+)
+_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("task", pa.string()),
+        pa.field("turn", pa.int32()),
+        *(pa.field(name, pa.string()) for name in ("form", "question_type", "question")),
+        pa.field("options", pa.list_(pa.string())),
+        *(pa.field(name, pa.string()) for name in ("expected", "answered", "verdict")),
+        pa.field("prompt_tokens", pa.int32()),
+        pa.field("completion_tokens", pa.int32()),
+    ]
+)
+
+
+def _stage(probe: Probe, inputs: tuple[str, ...], check: CheckSpec) -> Stage:
+    return Stage(
+        name=probe.task,
+        version=1,
+        inputs=inputs,
+        fields=_fields(probe),
+        body=_body(probe),
+        schema=_SCHEMA,
+        checks=(*checks.ROWS, check, *_BOTH),
+        lane="gpu",
+        timeout_seconds=7200.0,  # as for dialogs
+        figures=_figures,
+    )
+
+
+ROUND_TRIP = _stage(
+    _ROUND_TRIP,
+    ("instruction_dialogs", "curated_captions"),
+    _warning(
+        "consistent",
+        "No smaller share of the answers from the caption than the recipe's `min_consistent` agrees with the dialogs.",
+        _consistent,
+    ),
+)
+BLIND_ANSWERS = _stage(
+    _BLIND,
+    ("instruction_dialogs",),
+    _warning(
+        "not_guessable",
+        "Without the caption, answers are right no oftener than by guessing and the recipe's `max_above_chance`.",
+        _not_guessable,
+    ),
+)
+EVERY_PROBE = (ROUND_TRIP, BLIND_ANSWERS)
+"""The stages that some recipes have."""
