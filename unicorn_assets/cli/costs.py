@@ -11,6 +11,7 @@ from rich.table import Table
 from unicorn_assets import settings
 from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
+from unicorn_assets.lake.cost_views import PROBES
 from unicorn_assets.stages.budget import standing
 
 KEPT = """
@@ -31,7 +32,8 @@ BY_PROMPT = f"""
 SELECT asked_by AS stage, task, prompt_version AS prompt, {_FIGURES}
 FROM answer_costs GROUP BY ALL ORDER BY asked_by, task, prompt_version
 """
-STAGES = {"expanded_captions": "captions", "instruction_dialogs": "dialogs"}
+STAGES = {"expanded_captions": "captions", "instruction_dialogs": "dialogs"} | dict.fromkeys(PROBES, "dialogs")
+"""What of a stage's answers is kept: a probe is a cost of the dialogs."""
 
 
 def costs(home: Home, *, as_json: bool) -> None:

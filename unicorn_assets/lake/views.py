@@ -23,7 +23,7 @@ SHARDED = (
     "instruction_dataset",
 )
 
-OPTIONAL = ("round_trip", "blind_answers")
+OPTIONAL = cost_views.PROBES
 """Those of a recipe that asks for them. No release is made of them, and no story waits for them."""
 
 UNSHARDED = ("seed_sources", "image_reference", "contamination", "near_duplicates", "selection")

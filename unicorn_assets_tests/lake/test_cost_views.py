@@ -59,6 +59,27 @@ def test_without_a_selection_all_candidates_are_kept(catalog):
     assert not any(fell_at == "selection" for _, fell_at, *_ in found(catalog))
 
 
+def test_probes_are_a_cost_of_their_dialogs(catalog):
+    catalog.execute(
+        "CREATE TABLE round_trip (id VARCHAR, shard VARCHAR, prompt_tokens INT, completion_tokens INT);"
+        "INSERT INTO round_trip VALUES ('a', 's', 5, 1), ('b', 's', 5, 1);"
+    )
+    fields, metrics = json.dumps({"prompts": {"round_trip": "r1"}}), json.dumps({"prices": PRICES})
+    catalog.execute("INSERT INTO materializations VALUES ('round_trip', 's', ?, ?)", [fields, metrics])
+    before = {key: value for key, value in _found_with(catalog, THERE).items()}
+    probed = _found_with(catalog, THERE | {"round_trip"})
+    assert {key: value for key, value in probed.items() if key not in before} == {
+        ("round_trip", None, None, "r1"): (1, pytest.approx(15)),
+        ("round_trip", "selection", "contaminated", "r1"): (1, pytest.approx(15)),
+    }
+    assert {key: value for key, value in probed.items() if key in before} == before
+
+
+def _found_with(catalog, there):
+    cost_views.create(catalog, there, anew=True)
+    return found(catalog)
+
+
 def test_the_view_goes_with_what_it_stands_on(catalog):
     cost_views.create(catalog, THERE, anew=True)
     cost_views.create(catalog, set(), anew=True)
