@@ -4,7 +4,7 @@ An agreement from the caption speaks for an answer (round-trip consistency, Albe
 against the question, which a model that sees nothing should only be able to guess (Goyal et al. 2017).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self, get_args
 
@@ -82,16 +82,16 @@ class Tallies:
     forms: dict[Form, Tally] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, probed: Iterable[Probed]) -> Self:
-        """The counts of these turns."""
-        found = cls()
+    def of(cls, probed: Iterable[Probed], forms: Sequence[Form] = FORMS) -> Self:
+        """The counts of these turns, which have some of these forms."""
+        found = cls({form: Tally() for form in forms})
         for one in probed:
-            found.forms.setdefault(one.form, Tally()).add(one)
+            found.forms[one.form].add(one)
         return found
 
     @classmethod
-    def restored(cls, figures: Iterable[Mapping[str, Mapping[str, Any]]]) -> Self:
-        """The counts that several `figures` were told of, added up."""
+    def restored(cls, figures: Iterable[Mapping[str, Any]]) -> Self:
+        """The counts that several `figures` were told of, added up; what else stands beside them is passed over."""
         found = cls()
         for one in figures:
             for form in FORMS:

@@ -28,9 +28,6 @@ from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage
 from unicorn_assets.stages.tools import Tools, prober_of
 from unicorn_assets.synthesis import probing
 
-PROBES = "probes"
-"""The metric that holds what was found, by form of answer."""
-
 
 @dataclass(frozen=True)
 class Turn:
@@ -188,19 +185,21 @@ def _probe(probe: Probe, work: Work, drafts: Drafts) -> Made:
             completion_tokens=answer.completion_tokens,
         )
     out.finish()
-    metrics = asked.metrics(work.tools.settings.prices, out.rows_out) | {PROBES: Tallies.of(seen).figures()}
+    metrics = asked.metrics(work.tools.settings.prices, out.rows_out) | Tallies.of(seen, probe.forms).figures()
     return Made(rows_in, out.rows_out, out.rejected, out.not_selected, metrics=metrics)
 
 
-def _figures(paths: Mapping[str, Path]) -> dict[str, Any]:
-    columns = ["form", "expected", "options", "verdict"]
-    rows = read_rows(paths["rows"], columns)
-    found = (Probed(row["form"], row["expected"], len(row["options"]), row["verdict"]) for row in rows)
-    return {PROBES: Tallies.of(found).figures()}
+def _figures(probe: Probe) -> Callable[[Mapping[str, Path]], dict[str, Any]]:
+    def figures(paths: Mapping[str, Path]) -> dict[str, Any]:
+        rows = read_rows(paths["rows"], ["form", "expected", "options", "verdict"])
+        found = (Probed(row["form"], row["expected"], len(row["options"]), row["verdict"]) for row in rows)
+        return Tallies.of(found, probe.forms).figures()
+
+    return figures
 
 
 def corpus_probes(recipe: Recipe, lake: Lake, shards: Sequence[str]) -> dict[str, Any]:
-    """What the probes of these shards found together, by stage; nothing of stages that the recipe does not have.
+    """What the probes of these shards found together, as `round_trip_choice`; nothing of what the recipe does not ask.
 
     Raises:
         LakeError: a sidecar is damaged.
@@ -208,12 +207,13 @@ def corpus_probes(recipe: Recipe, lake: Lake, shards: Sequence[str]) -> dict[str
     found = {}
     for name in probes(recipe):
         made = [one for shard in shards if (one := lake.sidecar(name, shard)) is not None]
-        found[name] = Tallies.restored(one.metrics.get(PROBES, {}) for one in made).figures()
-    return {name: figures for name, figures in found.items() if figures}
+        told = Tallies.restored(one.metrics for one in made).figures()
+        found |= {f"{name}_{form}": figures for form, figures in told.items() if figures["asked"]}
+    return found
 
 
 def _told(finished: Finished) -> Tallies:
-    return Tallies.restored([finished.made.metrics[PROBES]])
+    return Tallies.restored([finished.made.metrics])
 
 
 def _consistent(finished: Finished) -> Finding:
@@ -284,7 +284,7 @@ def _stage(probe: Probe, inputs: tuple[str, ...], check: CheckSpec) -> Stage:
         checks=(*checks.ROWS, check, *_BOTH),
         lane="gpu",
         timeout_seconds=7200.0,  # as for dialogs
-        figures=_figures,
+        figures=_figures(probe),
     )
 
 

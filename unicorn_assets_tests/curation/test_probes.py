@@ -38,7 +38,9 @@ def test_the_interval_holds_the_truth_as_often_as_it_says():
 
 def test_figures_tell_counts_shares_intervals_and_chance():
     found = Tallies.of(choices(30, 60, unreadable=10)).figures()
-    assert set(found) == {"choice"}
+    assert set(found) == {"choice", "yes_no", "open"}
+    assert found["open"] == {"asked": 0, "unreadable": 0, "agrees": 0}
+    assert set(Tallies.of([], ["choice"]).figures()) == {"choice"}
     told = found["choice"]
     assert (told["asked"], told["unreadable"], told["agrees"], told["guessed"]) == (100, 10, 30, 0.25)
     assert told["share"] == round(30 / 90, 4)
@@ -56,7 +58,7 @@ def test_chance_is_that_of_the_options_and_of_the_commoner_of_yes_and_no():
 
 
 def test_nothing_asked_and_nothing_readable_say_nothing():
-    assert Tallies.of([]).figures() == {}
+    assert not any(told["asked"] for told in Tallies.of([]).figures().values())
     nothing = Tallies.of([])
     assert not nothing.inconsistent(1.0)
     assert not nothing.guessable(0.0)

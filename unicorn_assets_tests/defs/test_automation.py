@@ -261,6 +261,15 @@ def test_schedules_are_on_by_default_where_nothing_costs_money(home, recipe, eng
         assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is on
 
 
+@pytest.mark.parametrize(("asked", "on"), [(True, False), (False, True)])
+def test_schedules_are_off_by_default_where_probes_cost_money(home, recipe, asked, on):
+    home.prepare()
+    probing = {"round_trip": asked, "engine": {"kind": "openai", "model": "m"}}
+    changed = recipe.model_validate(recipe.model_dump() | {"probing": probing})
+    for schedule in automation.schedules(Tools(home, changed)):
+        assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is on
+
+
 def test_staleness_is_shown_at_the_assets_once_a_change(deployment):
     materialize(deployment.home, deployment.recipe)
 

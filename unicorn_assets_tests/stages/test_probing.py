@@ -1,12 +1,15 @@
 """`round_trip` and `blind_answers`: what is asked, of whom, what it tells, and what becomes of it on the way."""
 
+import json
 import shutil
 
 import pytest
 
 from unicorn_assets.cli.gc import gc
+from unicorn_assets.cli.status import status
 from unicorn_assets.cli.trace import trace
 from unicorn_assets.curation.comparison import compare
+from unicorn_assets.curation.probes import FORMS
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.lineage import SEEDS
@@ -14,9 +17,9 @@ from unicorn_assets.stages import withdrawal
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.graph import GRAPH, graph, with_shards
-from unicorn_assets.stages.probing import EVERY_PROBE, PROBES, corpus_probes, probes
+from unicorn_assets.stages.probing import EVERY_PROBE, corpus_probes, probes
 from unicorn_assets.stages.tools import Tools
-from unicorn_assets_tests.conftest import materialize, small_recipe
+from unicorn_assets_tests.conftest import materialize, run, small_recipe
 from unicorn_assets_tests.doubles import HashEncoder
 from unicorn_assets_tests.stages.probed import STAGES, probe, probing, right_answers, rows_of, unprobed
 from unicorn_assets_tests.stages.resharded import move, stored
@@ -87,16 +90,17 @@ def test_a_row_is_a_turn_of_its_dialog_with_answer_and_verdict(made, stage):
         assert not one.rejected
         assert not one.blocked_by
         assert one.metrics["requests"] == one.rows_out
-        assert sum(told["asked"] for told in one.metrics[PROBES].values()) == one.rows_out
+        assert sum(one.metrics[form]["asked"] for form in FORMS if form in one.metrics) == one.rows_out
 
 
 def test_figures_are_those_of_the_rows_and_the_whole_that_of_the_shards(made):
     rows = [row for row in rows_of(made, "round_trip") if row["form"] == "choice"]
     told = corpus_probes(probing(), made.lake, shard_names(3))
-    assert told["round_trip"]["choice"]["asked"] == len(rows)
-    assert told["round_trip"]["choice"]["agrees"] == sum(row["verdict"] == "agrees" for row in rows)
+    assert told["round_trip_choice"]["asked"] == len(rows)
+    assert told["round_trip_choice"]["agrees"] == sum(row["verdict"] == "agrees" for row in rows)
     release = made.lake.need("release", "all").metrics
-    assert {name: release[name] for name in STAGES} == told
+    assert {name: release[name] for name in told} == told
+    assert set(told) >= {"round_trip_choice", "round_trip_open", "blind_answers_choice"}
     assert corpus_probes(small_recipe(), made.lake, shard_names(3)) == {}
 
 
@@ -123,7 +127,7 @@ def test_a_model_that_knows_the_answers_unseen_is_found_out(made, home):
     assert failed.figures["choice_above_chance_at_least"] > 0.1
     assert all(check.passed for check in checks(outcomes["round_trip"], "consistent"))
     whole = corpus_probes(probing(), home.lake, shard_names(3))
-    assert all(told["share"] == 1.0 for stage in STAGES for told in whole[stage].values())
+    assert all(told["share"] == 1.0 for told in whole.values())
     [engine] = engines
     assert engine.model.name == "another"
     blind = [request for request in engine.asked if request.task == "blind_answers"]
@@ -197,7 +201,8 @@ def test_another_number_of_shards_moves_them_and_asks_nothing(home, tmp_path, pr
     assert set(conditions(home, home.recipe()).values()) == {"fresh"}
     for stage in STAGES:
         for mine, other in zip(sidecars(home, stage, 2), sidecars(start, stage, 2), strict=True):
-            assert (mine.fingerprint, mine.metrics[PROBES]) == (other.fingerprint, other.metrics[PROBES])
+            assert mine.fingerprint == other.fingerprint
+            assert [mine.metrics.get(form) for form in FORMS] == [other.metrics.get(form) for form in FORMS]
             assert mine.checks == other.checks
 
 
@@ -239,3 +244,17 @@ def test_gc_leaves_them_until_the_recipe_drops_them(home, capsys):
     gc(home, apply=True)
     assert not (home.lake.root / "round_trip" / "shard-0000.parquet").exists()
     assert (home.path / "answers" / "round_trip" / "shard-0000.parquet").exists(), "what was bought stays"
+
+
+def test_a_run_of_the_command_makes_them_and_status_shows_them(tmp_path, capsys):
+    home = Home(tmp_path / "home")
+    assert run(home, probing(shards=2)) == 0
+    for stage in STAGES:
+        assert all(one.rows_out for one in sidecars(home, stage, 2))
+    capsys.readouterr()
+    status(home, as_json=False, every_shard=True)
+    assert "instruction_dataset, round_trip, blind_answers" in capsys.readouterr().out
+    status(home, as_json=True)
+    told = [one for one in json.loads(capsys.readouterr().out) if one["stage"] in STAGES]
+    assert [one["condition"] for one in told] == ["fresh"] * 4
+    assert all(one["failed_checks"] == ["another_model_answers"] for one in told)
