@@ -114,8 +114,10 @@ def _free(question: str, expected: str, answer: str, min_overlap: float) -> bool
     (mine, total), (other, _) = claim_of(question, expected), claim_of(question, answer)
     if contradictions(Statements(mine), Statements(other), counts=total):
         return False
+    one, two = frozenset(meaning(expected)), frozenset(meaning(answer))
     asked = frozenset(meaning(question))
-    one, two = _said(expected, asked), _said(answer, asked)
+    if one - asked and two - asked:  # an answer that chooses among what its question names adds nothing
+        one, two = one - asked, two - asked
     least = min(len(one), len(two))
     return bool(least) and len(one & two) / least >= min_overlap
 
@@ -138,9 +140,3 @@ def _opposed(one: str, other: str) -> bool:
 
 def _denies(text: str) -> bool:
     return not _DENIES.isdisjoint(words(text))
-
-
-def _said(answer: str, asked: frozenset[str]) -> frozenset[str]:
-    """The stems that an answer adds to its question; all of them where it adds none."""
-    stems = frozenset(meaning(answer))
-    return stems - asked or stems

@@ -204,7 +204,7 @@ def corpus_probes(recipe: Recipe, lake: Lake, shards: Sequence[str]) -> dict[str
     Raises:
         LakeError: a sidecar is damaged.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name in probes(recipe):
         made = [one for shard in shards if (one := lake.sidecar(name, shard)) is not None]
         told = Tallies.restored(one.metrics for one in made).figures()
