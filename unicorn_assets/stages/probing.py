@@ -6,18 +6,16 @@ found here: it speaks of the shard, of its writer, and by its rows of single tur
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from unicorn_assets.curation.comparison import COMPARISON_VERSION, Form, compare, form_of
-from unicorn_assets.curation.probes import FORMS, Probed, Tallies
+from unicorn_assets.curation.comparison import COMPARISON_VERSION, compare
+from unicorn_assets.curation.probes import Probed, Tallies
 from unicorn_assets.curation.questions import question_type
 from unicorn_assets.engines import model_of
-from unicorn_assets.engines.base import ProbeTask, Request
-from unicorn_assets.identity import draw
+from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import Lake
 from unicorn_assets.lake.shards import ShardWriter, read_rows
@@ -25,77 +23,25 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
+from unicorn_assets.stages.probed import (
+    BLIND,
+    SEEING,
+    Probe,
+    Turn,
+    chosen_turn,
+    dialogs,
+    drawn,
+    probe_request,
+    probed_turns,
+)
 from unicorn_assets.stages.tools import Tools, prober_of
 from unicorn_assets.synthesis import probing
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A turn that is probed: its dialog, its place in it from 0, and what its right answer is."""
-
-    id: str
-    task: str
-    place: int
-    question: str
-    expected: str
-    options: tuple[str, ...]
-    caption: str = ""
-
-    @property
-    def form(self) -> Form:
-        """What kind of answer it has."""
-        return form_of(self.question, self.expected, self.options)
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One way of asking.
-
-    Args:
-        task: what is asked, by the name of its stage.
-        sees: whether it is given the caption.
-        skipped: why a dialog without a turn to ask is left out, as a code and in words.
-        forms: the forms of answers that it is asked of.
-    """
-
-    task: ProbeTask
-    sees: bool
-    skipped: tuple[str, str]
-    forms: tuple[Form, ...]
-
-
-_ROUND_TRIP = Probe("round_trip", True, ("long_answers", "chains of reasoning cannot be compared by rule"), FORMS)
-_BLIND = Probe(
-    "blind_answers", False, ("open_questions", "no question with options, or with yes or no"), ("choice", "yes_no")
-)
 
 
 def probes(recipe: Recipe) -> Mapping[str, Stage]:
     """The stages that the recipe asks for, by name."""
     chosen = {ROUND_TRIP: recipe.probing.round_trip, BLIND_ANSWERS: recipe.probing.blind_answers}
     return {stage.name: stage for stage, wanted in chosen.items() if wanted}
-
-
-def drawn(sample: str, recipe: Recipe, task: ProbeTask) -> bool:
-    """Whether a dialog is probed; depends on its id and the recipe's share alone."""
-    return draw(sample, task) < recipe.probing.share
-
-
-def chosen_turn(dialog: Mapping[str, Any], probe: Probe, caption: str) -> Turn | None:
-    """The turn of a dialog that is asked, drawn by its id; None where it has none of the probe's forms."""
-    if dialog["task"] == "complex_reasoning":
-        return None
-    found = [
-        Turn(dialog["id"], dialog["task"], place, one["question"], one["answer"], tuple(one["options"] or ()), caption)
-        for place, one in enumerate(dialog["turns"])
-    ]
-    able = [turn for turn in found if turn.form in probe.forms]
-    return able[int(draw(dialog["id"], f"{probe.task} turn") * len(able))] if able else None
-
-
-def probe_request(turn: Turn, task: ProbeTask, recipe: Recipe) -> Request:
-    """The request that probes a turn; a forecast asks the very same."""
-    return probing.request(task, turn.id, turn.question, turn.options, turn.caption, recipe.probing.sampling)
 
 
 def _fields(probe: Probe) -> Callable[[Tools], dict[str, Any]]:
@@ -113,23 +59,6 @@ def _fields(probe: Probe) -> Callable[[Tools], dict[str, Any]]:
     return fields
 
 
-def _captioned(work: Work) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each dialog with its caption; both sides are sorted by id."""
-    captions = work.rows("curated_captions", ["id", "caption"])
-    caption = next(captions, None)
-    for dialog in work.rows("instruction_dialogs", ["id", "task", "turns"]):
-        while caption is not None and caption["id"] < dialog["id"]:
-            caption = next(captions, None)
-        if caption is not None and caption["id"] == dialog["id"]:
-            yield dialog, caption["caption"]
-
-
-def _dialogs(work: Work, probe: Probe) -> Iterator[tuple[dict[str, Any], str]]:
-    if probe.sees:
-        return _captioned(work)
-    return ((dialog, "") for dialog in work.rows("instruction_dialogs", ["id", "task", "turns"]))
-
-
 def _body(probe: Probe) -> Callable[[Work, Drafts], Made]:
     def body(work: Work, drafts: Drafts) -> Made:
         return _probe(probe, work, drafts)
@@ -141,15 +70,13 @@ def _probe(probe: Probe, work: Work, drafts: Drafts) -> Made:
     recipe, rows_in = work.recipe, work.inputs["instruction_dialogs"].rows_out
 
     def turns() -> Iterator[Turn]:
-        for dialog, caption in _dialogs(work, probe):
-            if drawn(dialog["id"], recipe, probe.task) and (turn := chosen_turn(dialog, probe, caption)) is not None:
-                yield turn
+        return probed_turns(work.lake, work.shard, recipe, probe)
 
     def requests() -> Iterator[Request]:
         return (probe_request(turn, probe.task, recipe) for turn in turns())
 
     out = ShardWriter(drafts, _SCHEMA, work.fingerprint)
-    for dialog, caption in _dialogs(work, probe):
+    for dialog, caption in dialogs(work.lake, work.shard, probe):
         if not drawn(dialog["id"], recipe, probe.task):
             out.skip(dialog["id"], "not_drawn", f"the recipe draws {recipe.probing.share:.1%} of the dialogs")
         elif chosen_turn(dialog, probe, caption) is None:
@@ -289,7 +216,7 @@ def _stage(probe: Probe, inputs: tuple[str, ...], check: CheckSpec) -> Stage:
 
 
 ROUND_TRIP = _stage(
-    _ROUND_TRIP,
+    SEEING,
     ("instruction_dialogs", "curated_captions"),
     _warning(
         "consistent",
@@ -298,7 +225,7 @@ ROUND_TRIP = _stage(
     ),
 )
 BLIND_ANSWERS = _stage(
-    _BLIND,
+    BLIND,
     ("instruction_dialogs",),
     _warning(
         "not_guessable",
