@@ -169,6 +169,11 @@ class Settings(Section):
     budget: Budget = Budget()
     alerts: Alerts = Alerts()
 
+    @property
+    def key_variables(self) -> frozenset[str]:
+        """Names of the environment variables that hold the endpoints' keys."""
+        return frozenset(one.api_key_env for one in (self.endpoint, self.probing_endpoint) if one is not None)
+
     @model_validator(mode="after")
     def _money_can_be_counted(self) -> Self:
         priced = {"prompt_million", "completion_million", "device_hour"} & self.prices.model_fields_set

@@ -86,8 +86,9 @@ class Tools:
         chosen, found = prober_of(self.recipe), self.settings
         if chosen == self.recipe.engine:
             return self.engine
-        endpoint = found.endpoint if found.probing_endpoint is None else found.probing_endpoint
-        return self._opened(chosen, found.model_copy(update={"endpoint": endpoint}))
+        if chosen.kind == "openai" and found.probing_endpoint is not None:
+            found = found.model_copy(update={"endpoint": found.probing_endpoint})
+        return self._opened(chosen, found)
 
     def _opened(self, chosen: recipes.Engine, found: Settings) -> Engine:
         if chosen not in self._engines:

@@ -8,8 +8,11 @@ from unicorn_assets import recipe as recipes
 from unicorn_assets import settings
 from unicorn_assets.cli.costs import costs
 from unicorn_assets.engines import model_of
+from unicorn_assets.engines.base import Model
 from unicorn_assets.engines.store import AnswerReader
+from unicorn_assets.engines.vllm.plan import Plan
 from unicorn_assets.errors import BudgetError
+from unicorn_assets.execution import lanes
 from unicorn_assets.home import Home
 from unicorn_assets.settings import Endpoint, Settings
 from unicorn_assets.stages import budget
@@ -213,3 +216,26 @@ def test_settings_name_a_second_endpoint_or_none(tmp_path):
     found = settings.load(tmp_path)
     assert found.probing_endpoint == Endpoint(base_url="http://127.0.0.1:9/v1")
     assert found.endpoint == Endpoint()
+
+
+def test_the_key_of_a_second_endpoint_is_guarded_like_the_first(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIRST_KEY", "one")
+    monkeypatch.setenv("SECOND_KEY", "two")
+    table = {"endpoint": {"api_key_env": "FIRST_KEY"}, "probing_endpoint": {"api_key_env": "SECOND_KEY"}}
+    found = Settings.model_validate(table)
+    assert found.key_variables == {"FIRST_KEY", "SECOND_KEY"}
+    assert Settings().key_variables == {"UNICORN_API_KEY"}
+    plan = Plan.of(Model("vllm", "m", ""), found, 0)
+    assert not {"FIRST_KEY", "SECOND_KEY"} & plan.environment("mark").keys(), "no server of ours gets to see them"
+    assert Plan.read(plan.written()) == plan
+    before = lanes.identity(tmp_path, found)
+    monkeypatch.setenv("SECOND_KEY", "three")
+    assert lanes.identity(tmp_path, found) != before, "a worker that holds the old key is not used again"
+
+
+def test_models_of_ours_are_driven_as_the_endpoint_says(opened, home):
+    settings.update(home.path, "endpoint", max_in_flight=5)
+    settings.update(home.path, "probing_endpoint", max_in_flight=7)
+    tools, found = opened
+    assert tools(JUDGE, {"kind": "vllm", "model": "prober"}).prober.model.name == "prober"
+    assert found[0][1].max_in_flight == 5
