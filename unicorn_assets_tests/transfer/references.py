@@ -100,26 +100,31 @@ def _aniso(y, x, ids):
     return unit(first - first.mean(0) + x.mean(0))
 
 
-def _root(matrix, power):
-    values, axes = np.linalg.eigh(matrix)
-    return (axes * values**power) @ axes.T
-
-
-def _shrunk(matrix):
-    return 0.99 * matrix + 0.01 * np.trace(matrix) / len(matrix) * np.eye(len(matrix))
+def _ridge(y, x, penalty):
+    """The map and its generalised cross-validation error, by the hat matrix."""
+    inverse = np.linalg.inv(y.T @ y + penalty * np.eye(y.shape[1])) @ y.T
+    hat = y @ inverse
+    error = ((x - hat @ x) ** 2).sum() / (1 - (1 + np.trace(hat)) / len(y)) ** 2
+    return error, inverse @ x
 
 
 def _matched(y, x, ids):
-    goal, centred = _shrunk(np.cov(x.T, bias=True)), unit(x - x.mean(0))
-    carried = y - y.mean(0) + x.mean(0)
-    for _ in range(3):
-        cosines = centred @ unit(carried - x.mean(0)).T
-        hubs = np.sort(cosines, axis=0)[-10:].mean(axis=0) / 2
-        taken = y[(cosines - hubs).argmax(axis=1)]
-        half, inverse = (_root(_shrunk(np.cov(taken.T, bias=True)), power) for power in (0.5, -0.5))
-        matrix = inverse @ _root(half @ goal @ half, 0.5) @ inverse
-        carried = (y - taken.mean(0)) @ matrix + x.mean(0)
-    return unit(carried)
+    centred, carried = unit(x - x.mean(0)), unit(y - y.mean(0) + x.mean(0))
+    for _ in range(10):
+        near = unit(carried - x.mean(0)) @ centred.T
+        near -= np.sort(near, axis=0)[-10:].mean(axis=0) / 2
+        order = np.argsort(-near.max(axis=1), kind="stable")[: max(y.shape[1] + 1, -(-6 * len(y) // 10))]
+        said, shown = y[order], x[near.argmax(axis=1)[order]]
+        from_, to = said - said.mean(0), shown - shown.mean(0)
+        matrix = min(
+            (_ridge(from_, to, p) for p in 10.0 ** np.arange(-10, 0.5, 0.5) * (from_**2).sum()),
+            key=lambda found: found[0],
+        )[1]
+        matrix = matrix * np.linalg.norm(to) / np.linalg.norm(from_ @ matrix)
+        before, carried = carried, unit((y - said.mean(0)) @ matrix + shown.mean(0))
+        if 1 - (before * carried).sum(axis=1).mean() <= 1e-5:
+            break
+    return carried
 
 
 _REFERENCES = {
