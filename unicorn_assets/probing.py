@@ -1,4 +1,4 @@
-"""The recipe's section [probing]: a sample of dialogs answered by a model, with their caption and without it."""
+"""The recipe's section [probing]: a model answers a sample of the dialogs, and grades a sample of the captions."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from unicorn_assets.section import Section
 
 
 class Probing(Section):
-    """Whether dialogs are probed, by whom, and what is expected. The limits enter no fingerprint: they only warn."""
+    """What is probed, by whom, and what is expected. The limits enter no fingerprint: they only warn."""
 
     round_trip: bool = Field(
         default=False, description="Whether a sample of questions is answered from the caption and compared."
@@ -15,11 +15,12 @@ class Probing(Section):
     blind_answers: bool = Field(
         default=False, description="Whether a sample is answered without the caption, where chance is known."
     )
+    judge: bool = Field(default=False, description="Whether a sample of the captions is graded.")
     share: float = Field(
         default=0.05,
         gt=0,
         le=1,
-        description="Share of the dialogs that are probed, by hash of their id; a turn each.",
+        description="Share of the dialogs that are probed, a turn each, and of the captions, by hash of their id.",
     )
     engine: Engine | None = Field(
         default=None,
@@ -38,6 +39,9 @@ class Probing(Section):
     max_above_chance: float = Field(
         default=0.1, ge=0, le=1, description="A warning where answers without the caption are right so much oftener."
     )
+    min_grade: float = Field(
+        default=3.0, ge=1, le=5, description="A warning where the mean grade of the captions, 1 to 5, is lower."
+    )
     max_unreadable: float = Field(
         default=0.1, ge=0, le=1, description="A warning where a larger share of the answers cannot be read."
     )
@@ -45,4 +49,4 @@ class Probing(Section):
     @property
     def wanted(self) -> bool:
         """Whether anything is probed at all."""
-        return self.round_trip or self.blind_answers
+        return self.round_trip or self.blind_answers or self.judge

@@ -32,8 +32,12 @@ BY_PROMPT = f"""
 SELECT asked_by AS stage, task, prompt_version AS prompt, {_FIGURES}
 FROM answer_costs GROUP BY ALL ORDER BY asked_by, task, prompt_version
 """
-STAGES = {"expanded_captions": "captions", "instruction_dialogs": "dialogs"} | dict.fromkeys(PROBES, "dialogs")
-"""What of a stage's answers is kept: a probe is a cost of the dialogs."""
+STAGES = dict.fromkeys(PROBES, "dialogs") | {
+    "expanded_captions": "captions",
+    "instruction_dialogs": "dialogs",
+    "judged_captions": "captions",
+}
+"""What the answers of a stage are a cost of."""
 
 
 def costs(home: Home, *, as_json: bool) -> None:

@@ -141,8 +141,3 @@ class Tallies:
             if guessed is not None and (above := tally.interval(Z_ONE_IN_1000)[0] - guessed) > margin:
                 found[form] = above
         return found
-
-    def unreadable(self, most: float) -> bool:
-        """Whether a larger share than `most` could not be read, beyond what a sample of this size leaves open."""
-        whole = self.whole
-        return wilson(whole.unreadable, whole.asked, Z_ONE_IN_1000)[0] > most

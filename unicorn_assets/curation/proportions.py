@@ -9,6 +9,11 @@ Z_ONE_IN_1000 = 3.09
 """One-sided 0.1%: what a check goes by, since a recipe may have a thousand shards."""
 
 
+def exceeds(hits: int, count: int, most: float) -> bool:
+    """Whether the share of the whole is above `most`, beyond what a sample of this size leaves open."""
+    return wilson(hits, count, Z_ONE_IN_1000)[0] > most
+
+
 def wilson(hits: int, count: int, z: float = Z_95) -> tuple[float, float]:
     """The score interval of a proportion (Wilson 1927), which holds for small samples and for shares near 0 and 1.
 

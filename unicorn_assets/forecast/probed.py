@@ -1,29 +1,49 @@
-"""What the probes of dialogs still take: counted one by one where the dialogs stand, by hash where they do not yet.
+"""What probes still take: counted one by one where what is probed stands, by hash where it does not yet.
 
-A probe is drawn by the id of its dialog, so that only how many captions and dialogs are kept has to be estimated.
+A probe is drawn by the id of its sample, so that only how many captions and dialogs are kept has to be estimated.
 Dialogs that have no question for a probe are counted among those to come, since nobody knows them beforehand.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 
+from unicorn_assets.engines.base import Request
 from unicorn_assets.engines.store import AnswerReader
 from unicorn_assets.forecast.pace import as_before
 from unicorn_assets.forecast.profile import Profile
 from unicorn_assets.forecast.projection import Part, Standing, project_probes
-from unicorn_assets.forecast.remaining import DIALOGS, asked_of, rates_of
+from unicorn_assets.forecast.remaining import CURATED, DIALOGS, asked_of, rates_of
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages.dialogs import task_of
 from unicorn_assets.stages.freshness import State
-from unicorn_assets.stages.probed import COMPARED, PROBES, Probe, drawn, probe_request, probed_turns
-from unicorn_assets.stages.probing import probes
+from unicorn_assets.stages.judging import JUDGED_CAPTIONS, grade_request, is_graded
+from unicorn_assets.stages.probed import COMPARED, PROBES, drawn, probe_request, probed_turns
+from unicorn_assets.stages.probes import probes
 from unicorn_assets.stages.tools import Tools, prober_of
 
 States = Mapping[tuple[str, str], State]
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One way of probing, as it is counted.
+
+    Args:
+        above: the stage whose rows are probed.
+        drawn: whether what becomes of a seed is probed, by its id.
+        kept: the share of the drawn seeds that come so far.
+        requests: the requests of a shard where the stage above stands.
+    """
+
+    above: str
+    drawn: Callable[[str], bool]
+    kept: float
+    requests: Callable[[str], Iterable[Request]]
 
 
 def probe_parts(tools: Tools, states: States, found: Profile, made: Standing) -> dict[str, Part]:
@@ -37,7 +57,7 @@ def probe_parts(tools: Tools, states: States, found: Profile, made: Standing) ->
     """
     parts = {}
     for name in probes(tools.recipe):
-        left = _left(tools, states, PROBES[name], _kept(found, made, states))
+        left = _left(tools, states, name, _way(tools, name, found, made, states))
         stood = _fresh(states, name)
         pace = found.paces.get(name) or as_before(rates_of(stood))
         parts[name] = project_probes(found.probes.get(name, []), asked_of(stood), left, pace)
@@ -50,7 +70,7 @@ def notes(tools: Tools, parts: Mapping[str, Part]) -> list[str]:
     for name in probes(tools.recipe) if prober_of(tools.recipe).kind != "rules" else ():
         part = parts[name]
         if part.answers.value and not part.tokens.value:
-            told.append(f"No dialog of the profile was probed: the tokens of {name} are not in these figures.")
+            told.append(f"Nothing of the profile was probed: the tokens of {name} are not in these figures.")
         elif part.answers.value and not part.seconds.value:
             told.append(f"Too little was asked to measure the pace of {name}: its seconds are not in these figures.")
     return told
@@ -64,42 +84,52 @@ def _fresh(states: States, name: str) -> list[Sidecar]:
     ]
 
 
-def _kept(found: Profile, made: Standing, states: States) -> float:
-    """The share of the drawn rows that become a dialog which is kept, by the profile and what stands."""
-    rows, captions = len(found.rows) + made.seeds, sum(row.kept for row in found.rows) + made.kept
+def _way(tools: Tools, name: str, found: Profile, made: Standing, states: States) -> _Way:
+    recipe, lake = tools.recipe, tools.home.lake
+    rows, good = len(found.rows) + made.seeds, sum(row.kept for row in found.rows) + made.kept
+    captions = good / max(1, rows)
+    if name == JUDGED_CAPTIONS.name:
+
+        def grades(shard: str) -> Iterator[Request]:
+            for row in read_rows(lake.rows(CURATED, shard), ["id", "seed", "caption"]):
+                if is_graded(row["id"], recipe):
+                    yield grade_request(row["id"], row["seed"], row["caption"], recipe)
+
+        return _Way(CURATED, lambda sample: is_graded(sample, recipe), captions, grades)
+    probe = PROBES[name]
+    return _Way(
+        DIALOGS,
+        lambda sample: task_of(sample, recipe.dialogs) in COMPARED and drawn(sample, recipe, probe.task),
+        captions * _dialogs_kept(found, states),
+        lambda shard: (probe_request(turn, probe.task, recipe) for turn in probed_turns(lake, shard, recipe, probe)),
+    )
+
+
+def _dialogs_kept(found: Profile, states: States) -> float:
+    """The share of the dialogs that are kept, by the profile, else by what stands."""
+    if found.dialogs_kept is not None:
+        return found.dialogs_kept
     stood = _fresh(states, DIALOGS)
     asked = sum(one.rows_in - sum(one.not_selected.values()) for one in stood)
-    share = found.dialogs_kept
-    if share is None:
-        share = sum(one.rows_out for one in stood) / asked if asked else 1.0
-    return captions / max(1, rows) * share
+    return sum(one.rows_out for one in stood) / asked if asked else 1.0
 
 
-def _left(tools: Tools, states: States, probe: Probe, kept: float) -> list[float]:
+def _left(tools: Tools, states: States, name: str, way: _Way) -> list[float]:
     """Answers that each shard still wants."""
-    name, left = probe.task, []
-    ids = _drawn(tools, probe)
+    ids: dict[str, set[str]] = defaultdict(set)
+    for row in read_rows(tools.home.lake.rows("seed_sources", ALL), ["id", "shard"]):
+        if way.drawn(row["id"]):
+            ids[row["shard"]].add(row["id"])
+    left = []
     for shard in shard_names(tools.recipe.shards):
         if states[name, shard].condition == "fresh":
             left.append(0.0)
             continue
         with closing(AnswerReader(tools.home.answers(name, shard))) as store:
-            if states[DIALOGS, shard].condition == "fresh":
-                model, recipe = tools.prober.model, tools.recipe
-                turns = probed_turns(tools.home.lake, shard, recipe, probe)
-                missing = (probe_request(turn, name, recipe).key(model) not in store for turn in turns)
-                left.append(float(sum(missing)))
+            if states[way.above, shard].condition == "fresh":
+                model = tools.prober.model
+                left.append(float(sum(request.key(model) not in store for request in way.requests(shard))))
             else:
                 stored = store.count(ids[shard]) if len(store) else 0
-                left.append(max(0.0, len(ids[shard]) * kept - stored))
+                left.append(max(0.0, len(ids[shard]) * way.kept - stored))
     return left
-
-
-def _drawn(tools: Tools, probe: Probe) -> Mapping[str, set[str]]:
-    """By shard the ids whose dialogs, if there are any, are probed."""
-    found: dict[str, set[str]] = defaultdict(set)
-    for row in read_rows(tools.home.lake.rows("seed_sources", ALL), ["id", "shard"]):
-        task = task_of(row["id"], tools.recipe.dialogs)
-        if task in COMPARED and drawn(row["id"], tools.recipe, probe.task):
-            found[row["shard"]].add(row["id"])
-    return found

@@ -19,8 +19,9 @@ from unicorn_assets.forecast.remaining import CAPTIONS, DIALOGS, Seed, kept
 from unicorn_assets.stages.asking import Asked, ask
 from unicorn_assets.stages.captions import expansion_request
 from unicorn_assets.stages.dialogs import TASKS, dialog_request
+from unicorn_assets.stages.judging import grade_request, is_graded, judged
 from unicorn_assets.stages.probed import PROBES, chosen_turn, drawn, probe_request
-from unicorn_assets.stages.probing import probes
+from unicorn_assets.stages.probing import dialog_probes
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.synthesis.answers import InvalidAnswer, parse_dialog
 
@@ -40,7 +41,7 @@ class Profile:
         answers: every answer by its request's key, for the rehearsal.
         new_dialogs: ids of the rows whose dialogs were asked for.
         dialogs_kept: share of the dialogs that are kept, None where there are none.
-        probes: tokens read and written for the probes of these dialogs, by stage.
+        probes: tokens read and written for the probes of what is kept, by stage.
         paces: the pace of the probes, by stage, where it could be measured.
     """
 
@@ -84,11 +85,7 @@ def profile(tools: Tools, sample: Sequence[Seed], progress: Callable[[str, int, 
     found.new_dialogs.update(new)
     kept_dialogs = [one for request in talks if (one := _kept_dialog(request, dialogs[request.id], tools)) is not None]
     found.dialogs_kept = len(kept_dialogs) / len(talks) if talks else None
-    for name in probes(tools.recipe):
-        probe = PROBES[name]
-        drawn_ones = [one for one in kept_dialogs if drawn(one["id"], tools.recipe, probe.task)]
-        turns = (chosen_turn(one, probe, good[one["id"]]) for one in drawn_ones)
-        asked = [probe_request(turn, probe.task, tools.recipe) for turn in turns if turn is not None]
+    for name, asked in _probes(tools, kept_dialogs, [(seed, good[seed.id]) for seed in sample if seed.id in good]):
         answers, found.paces[name], _ = _asked(tools, name, asked, shards, found, progress, tools.prober)
         found.probes[name] = [(one.prompt_tokens, one.completion_tokens) for one in answers.values()]
     for seed in sample:
@@ -96,6 +93,21 @@ def profile(tools: Tools, sample: Sequence[Seed], progress: Callable[[str, int, 
         dialog = (talk.prompt_tokens, talk.completion_tokens) if talk is not None else None
         found.rows.append(Row(answer.prompt_tokens, answer.completion_tokens, seed.id in good, dialog))
     return found
+
+
+def _probes(
+    tools: Tools, dialogs: Sequence[dict[str, Any]], captions: Sequence[tuple[Seed, str]]
+) -> Iterator[tuple[str, list[Request]]]:
+    """The probes of what is kept, by stage."""
+    recipe, texts = tools.recipe, {seed.id: caption for seed, caption in captions}
+    for name in dialog_probes(recipe):
+        probe = PROBES[name]
+        wanted = (one for one in dialogs if drawn(one["id"], recipe, probe.task))
+        turns = (chosen_turn(one, probe, texts[one["id"]]) for one in wanted)
+        yield name, [probe_request(turn, probe.task, recipe) for turn in turns if turn is not None]
+    for name in judged(recipe):
+        graded = ((seed, caption) for seed, caption in captions if is_graded(seed.id, recipe))
+        yield name, [grade_request(seed.id, seed.text, caption, recipe) for seed, caption in graded]
 
 
 def _kept_dialog(request: Request, answer: Answer, tools: Tools) -> dict[str, Any] | None:

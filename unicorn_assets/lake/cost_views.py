@@ -11,8 +11,8 @@ from contextlib import suppress
 import duckdb
 
 NEEDED = frozenset({"expanded_captions", "instruction_dialogs"})
-PROBES = ("round_trip", "blind_answers")
-"""Stages that ask about dialogs, where a recipe wants it."""
+PROBES = ("round_trip", "blind_answers", "judged_captions")
+"""Stages that ask about dialogs and captions, where a recipe wants it."""
 
 _OF_DIALOGS = "(stage LIKE '%dialog%' OR stage LIKE 'instruction%')"
 """Stages that throw dialogs away; all others throw away captions."""
@@ -21,7 +21,7 @@ _PROBED = """
     UNION ALL
     SELECT '{stage}', '{stage}', rows.shard, thrown.stage, thrown.reason, 1, rows.prompt_tokens, rows.completion_tokens
     FROM {stage} AS rows
-    LEFT JOIN thrown ON thrown.id = rows.id AND thrown.dialog"""
+    LEFT JOIN thrown ON thrown.id = rows.id AND thrown.dialog = {dialog}"""
 
 _LEFT_BEHIND = """
     UNION ALL SELECT id, starts_with("table", 'instruction'), 'selection', reason FROM selection"""
@@ -84,7 +84,9 @@ def create(connection: duckdb.DuckDBPyConnection, there: Collection[str], *, ane
     if NEEDED.issubset(there):
         query = ANSWER_COSTS.format(
             selected=_LEFT_BEHIND if "selection" in there else "",
-            probed="".join(_PROBED.format(stage=stage) for stage in PROBES if stage in there),
+            probed="".join(
+                _PROBED.format(stage=stage, dialog=stage != "judged_captions") for stage in PROBES if stage in there
+            ),
         )
         with suppress(duckdb.BinderException):  # rows of a program that kept no tokens with them
             connection.execute(f"CREATE VIEW answer_costs AS {query}")

@@ -18,7 +18,7 @@ from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
 from unicorn_assets.stages.embeddings import SYNTHETIC_IMAGE_EMBEDDINGS, TEXT_EMBEDDINGS
 from unicorn_assets.stages.freshness import State
 from unicorn_assets.stages.images import image_reference
-from unicorn_assets.stages.probing import probes
+from unicorn_assets.stages.probes import probes
 from unicorn_assets.stages.seeds import CAPTION_SEEDS, SEED_SOURCES
 from unicorn_assets.stages.tools import Tools
 
@@ -49,7 +49,7 @@ READ = (CAPTION_SEEDS.name, *DATASETS)
 def upstream(recipe: Recipe) -> Mapping[str, Stage]:
     """The stages that a release of this recipe is made of, down to the shards, in the order of the graph.
 
-    At their end the probes of dialogs that it asks for, which a release tells of and is not made of.
+    At their end the probes that it asks for, which a release tells of and is not made of.
     """
     if recipe.alignment.images is None:
         return {**UPSTREAM, **probes(recipe)}

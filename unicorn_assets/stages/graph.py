@@ -6,7 +6,7 @@ from unicorn_assets.stages.contamination import CONTAMINATION
 from unicorn_assets.stages.corpus import UPSTREAM, upstream
 from unicorn_assets.stages.duplicates import NEAR_DUPLICATES
 from unicorn_assets.stages.images import IMAGE_REFERENCE
-from unicorn_assets.stages.probing import EVERY_PROBE
+from unicorn_assets.stages.probes import EVERY_PROBE
 from unicorn_assets.stages.release import RELEASE
 from unicorn_assets.stages.selection import SELECTION, below
 

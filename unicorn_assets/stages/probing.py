@@ -14,7 +14,6 @@ import pyarrow as pa
 from unicorn_assets.curation.comparison import COMPARISON_VERSION, compare
 from unicorn_assets.curation.probes import Probed, Tallies
 from unicorn_assets.curation.questions import question_type
-from unicorn_assets.engines import model_of
 from unicorn_assets.engines.base import Request
 from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import Lake
@@ -34,11 +33,12 @@ from unicorn_assets.stages.probed import (
     probe_request,
     probed_turns,
 )
-from unicorn_assets.stages.tools import Tools, prober_of
+from unicorn_assets.stages.prober import ANOTHER_MODEL_ANSWERS, answers_readable, prober_fields, warning
+from unicorn_assets.stages.tools import Tools
 from unicorn_assets.synthesis import probing
 
 
-def probes(recipe: Recipe) -> Mapping[str, Stage]:
+def dialog_probes(recipe: Recipe) -> Mapping[str, Stage]:
     """The stages that the recipe asks for, by name."""
     chosen = {ROUND_TRIP: recipe.probing.round_trip, BLIND_ANSWERS: recipe.probing.blind_answers}
     return {stage.name: stage for stage, wanted in chosen.items() if wanted}
@@ -46,14 +46,11 @@ def probes(recipe: Recipe) -> Mapping[str, Stage]:
 
 def _fields(probe: Probe) -> Callable[[Tools], dict[str, Any]]:
     def fields(tools: Tools) -> dict[str, Any]:
-        chosen, model = tools.recipe.probing, model_of(prober_of(tools.recipe))
         return {
-            "share": chosen.share,
-            "engine": {"kind": model.engine, "model": model.name, "revision": model.revision},
+            **prober_fields(tools),
             "prompts": {probe.task: probing.TEMPLATES[probe.task].version},
-            "sampling": chosen.sampling.model_dump(),
             "comparison": COMPARISON_VERSION,
-            **({"min_overlap": chosen.min_overlap} if "open" in probe.forms else {}),
+            **({"min_overlap": tools.recipe.probing.min_overlap} if "open" in probe.forms else {}),
         }
 
     return fields
@@ -132,7 +129,7 @@ def corpus_probes(recipe: Recipe, lake: Lake, shards: Sequence[str]) -> dict[str
         LakeError: a sidecar is damaged.
     """
     found: dict[str, Any] = {}
-    for name in probes(recipe):
+    for name in dialog_probes(recipe):
         made = [one for shard in shards if (one := lake.sidecar(name, shard)) is not None]
         told = Tallies.restored(one.metrics for one in made).figures()
         found |= {f"{name}_{form}": figures for form, figures in told.items() if figures["asked"]}
@@ -157,35 +154,11 @@ def _not_guessable(finished: Finished) -> Finding:
     return Finding(not above, {**figures, "max_above_chance": margin})
 
 
-def _readable(finished: Finished) -> Finding:
-    found, most = _told(finished), finished.work.recipe.probing.max_unreadable
-    figures = {"unreadable": found.whole.unreadable, "asked": found.whole.asked, "max_unreadable": most}
-    return Finding(not found.unreadable(most), figures)
+def _unreadable(finished: Finished) -> tuple[int, int]:
+    whole = _told(finished).whole
+    return whole.unreadable, whole.asked
 
 
-def _another_model(finished: Finished) -> Finding:
-    writer, prober = finished.work.recipe.engine, prober_of(finished.work.recipe)
-    return Finding(
-        writer.model.casefold() != prober.model.casefold(), {"writer": writer.model, "answers": prober.model}
-    )
-
-
-def _warning(name: str, description: str, look: Callable[[Finished], Finding]) -> CheckSpec:
-    return CheckSpec(name, description, look, blocking=False, severity="WARN")
-
-
-_BOTH = (
-    _warning(
-        "answers_readable",
-        "No larger share of the answers than the recipe's `max_unreadable` was refused or could not be read.",
-        _readable,
-    ),
-    _warning(
-        "another_model_answers",
-        "The model that answers is another than the writer's, which would mark its own work.",
-        _another_model,
-    ),
-)
 _SCHEMA = pa.schema(
     [
         pa.field("id", pa.string()),
@@ -208,7 +181,7 @@ def _stage(probe: Probe, inputs: tuple[str, ...], check: CheckSpec) -> Stage:
         fields=_fields(probe),
         body=_body(probe),
         schema=_SCHEMA,
-        checks=(*checks.ROWS, check, *_BOTH),
+        checks=(*checks.ROWS, check, answers_readable(_unreadable), ANOTHER_MODEL_ANSWERS),
         lane="gpu",
         timeout_seconds=7200.0,  # as for dialogs
         figures=_figures(probe),
@@ -218,7 +191,7 @@ def _stage(probe: Probe, inputs: tuple[str, ...], check: CheckSpec) -> Stage:
 ROUND_TRIP = _stage(
     SEEING,
     ("instruction_dialogs", "curated_captions"),
-    _warning(
+    warning(
         "consistent",
         "No smaller share of the answers from the caption than the recipe's `min_consistent` agrees with the dialogs.",
         _consistent,
@@ -227,11 +200,9 @@ ROUND_TRIP = _stage(
 BLIND_ANSWERS = _stage(
     BLIND,
     ("instruction_dialogs",),
-    _warning(
+    warning(
         "not_guessable",
         "Without the caption, answers are right no oftener than by guessing and the recipe's `max_above_chance`.",
         _not_guessable,
     ),
 )
-EVERY_PROBE = (ROUND_TRIP, BLIND_ANSWERS)
-"""The stages that some recipes have."""

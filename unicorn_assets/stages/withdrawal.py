@@ -25,7 +25,7 @@ from unicorn_assets.stages.captions import EXPANDED_CAPTIONS
 from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
 from unicorn_assets.stages.graph import below_the_shards, with_shards
-from unicorn_assets.stages.probing import EVERY_PROBE, probes
+from unicorn_assets.stages.probes import EVERY_PROBE, probes
 from unicorn_assets.stages.selection import below
 from unicorn_assets.synthesis.seeds.rows import WITHDRAWN
 

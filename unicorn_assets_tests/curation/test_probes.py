@@ -5,7 +5,7 @@ import random
 import pytest
 
 from unicorn_assets.curation.probes import Probed, Tallies
-from unicorn_assets.curation.proportions import Z_95, Z_ONE_IN_1000, wilson
+from unicorn_assets.curation.proportions import Z_95, Z_ONE_IN_1000, exceeds, wilson
 
 
 def choices(right, wrong, unreadable=0, options=4):
@@ -62,12 +62,12 @@ def test_nothing_asked_and_nothing_readable_say_nothing():
     nothing = Tallies.of([])
     assert not nothing.inconsistent(1.0)
     assert not nothing.guessable(0.0)
-    assert not nothing.unreadable(0.0)
+    assert not exceeds(0, 0, 0.0)
     unread = Tallies.of(choices(0, 0, unreadable=50))
     assert "share" not in unread.figures()["choice"]
     assert not unread.inconsistent(1.0)
     assert not unread.guessable(0.0)
-    assert unread.unreadable(0.5)
+    assert exceeds(unread.whole.unreadable, unread.whole.asked, 0.5)
 
 
 def test_small_samples_do_not_cry_wolf_and_large_ones_do():
@@ -78,8 +78,8 @@ def test_small_samples_do_not_cry_wolf_and_large_ones_do():
         wilson(500, 1000, Z_ONE_IN_1000)[0] - 0.25
     )
     assert not Tallies.of(choices(250, 750)).guessable(0.1)
-    assert not Tallies.of(choices(1, 1, unreadable=1)).unreadable(0.1)
-    assert Tallies.of(choices(100, 100, unreadable=100)).unreadable(0.1)
+    assert not exceeds(1, 3, 0.1)
+    assert exceeds(100, 300, 0.1)
 
 
 def test_a_guesser_passes_in_a_thousand_shards():

@@ -63,7 +63,7 @@ def tools(request, home, recipe, tmp_path):
     chosen = recipe if request.param == "text alone" else with_alignment(recipe, method="realign", images=images)
     if request.param != "text alone":
         named = {"benchmarks": ({"name": "vqa", "path": "/vqa.csv"},)}
-        probes = {"round_trip": True, "blind_answers": True}
+        probes = {"round_trip": True, "blind_answers": True, "judge": True}
         chosen = recipe.model_validate(chosen.model_dump() | {"decontamination": named, "probing": probes})
     return tools_for(home, chosen)
 

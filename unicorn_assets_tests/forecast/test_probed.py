@@ -15,7 +15,7 @@ from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize
 from unicorn_assets_tests.doubles import HashEncoder
 from unicorn_assets_tests.engines.dummy_server import DummyServer
-from unicorn_assets_tests.stages.probed import STAGES
+from unicorn_assets_tests.stages.probed import EVERY
 
 SEEDS = 150
 
@@ -30,6 +30,7 @@ def probed(recipe, tmp_path):
     table["probing"] = {
         "round_trip": True,
         "blind_answers": True,
+        "judge": True,
         "share": 0.8,
         "engine": {"kind": "openai", "model": "other"},
     }
@@ -49,7 +50,7 @@ def test_probes_are_foretold_and_asked_for_once(home, probed, capsys):
         settings.update(home.path, "endpoint", base_url=server.base_url)
         first = told(home, probed, capsys, rows=40)
         assert first["profile_asked"] == sum(server.counts.values())
-        for stage in STAGES:
+        for stage in EVERY:
             assert first["stages"][stage]["answers"]["value"] > 20
             assert first["stages"][stage]["prompt"]["value"] > 0
             assert first["stages"][stage]["seconds"]["value"] > 0
@@ -61,7 +62,7 @@ def test_probes_are_foretold_and_asked_for_once(home, probed, capsys):
         spent = after.prompt_tokens + after.completion_tokens - before.prompt_tokens - before.completion_tokens
         assert first["left"]["tokens"]["value"] == pytest.approx(spent, rel=0.2)
         last = told(home, probed, capsys, rows=40)
-        assert all(last["stages"][stage]["answers"]["value"] == 0 for stage in STAGES)
+        assert all(last["stages"][stage]["answers"]["value"] == 0 for stage in EVERY)
         for shard in ("shard-0000", "shard-0001"):
             home.lake.sidecar_path("round_trip", shard).unlink()
         again = told(home, probed, capsys, rows=40)

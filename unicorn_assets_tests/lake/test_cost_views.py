@@ -66,13 +66,27 @@ def test_probes_are_a_cost_of_their_dialogs(catalog):
     )
     fields, metrics = json.dumps({"prompts": {"round_trip": "r1"}}), json.dumps({"prices": PRICES})
     catalog.execute("INSERT INTO materializations VALUES ('round_trip', 's', ?, ?)", [fields, metrics])
-    before = {key: value for key, value in _found_with(catalog, THERE).items()}
+    before = _found_with(catalog, THERE)
     probed = _found_with(catalog, THERE | {"round_trip"})
     assert {key: value for key, value in probed.items() if key not in before} == {
         ("round_trip", None, None, "r1"): (1, pytest.approx(15)),
         ("round_trip", "selection", "contaminated", "r1"): (1, pytest.approx(15)),
     }
     assert {key: value for key, value in probed.items() if key in before} == before
+
+
+def test_grades_are_a_cost_of_their_captions(catalog):
+    catalog.execute(
+        "CREATE TABLE judged_captions (id VARCHAR, shard VARCHAR, prompt_tokens INT, completion_tokens INT);"
+        "INSERT INTO judged_captions VALUES ('b', 's', 5, 1), ('c', 's', 5, 1);"
+    )
+    fields, metrics = json.dumps({"prompts": {"judged_captions": "j1"}}), json.dumps({"prices": PRICES})
+    catalog.execute("INSERT INTO materializations VALUES ('judged_captions', 's', ?, ?)", [fields, metrics])
+    graded = {key: value for key, value in _found_with(catalog, THERE | {"judged_captions"}).items() if "j1" in key}
+    assert graded == {
+        ("judged_captions", None, None, "j1"): (1, pytest.approx(15)),
+        ("judged_captions", "curated_captions", "short", "j1"): (1, pytest.approx(15)),
+    }
 
 
 def _found_with(catalog, there):

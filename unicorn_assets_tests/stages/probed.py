@@ -20,15 +20,17 @@ from unicorn_assets_tests.doubles import HashEncoder
 from unicorn_assets_tests.engines.served import engine
 
 STAGES = ("round_trip", "blind_answers")
+JUDGED = "judged_captions"
+EVERY = (*STAGES, JUDGED)
 
 
 def probing(recipe=None, shards=3, **section):
-    """The small recipe with a dialog for every caption, half of them probed in both ways."""
+    """The small recipe with a dialog for every caption, half of them probed in all ways."""
     table = (recipe or small_recipe()).model_dump()
     table["dialogs"]["share"] = 1.0
     table["encoder"]["dtype"] = "float32"
     table["shards"] = shards
-    table["probing"] = {"round_trip": True, "blind_answers": True, "share": 0.5} | section
+    table["probing"] = {"round_trip": True, "blind_answers": True, "judge": True, "share": 0.5} | section
     return recipes.Recipe.model_validate(table)
 
 

@@ -17,11 +17,12 @@ from unicorn_assets.stages import withdrawal
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import states
 from unicorn_assets.stages.graph import GRAPH, graph, with_shards
-from unicorn_assets.stages.probing import EVERY_PROBE, corpus_probes, probes
+from unicorn_assets.stages.probes import EVERY_PROBE, corpus_figures, probes
+from unicorn_assets.stages.probing import corpus_probes
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize, run, small_recipe
 from unicorn_assets_tests.doubles import HashEncoder
-from unicorn_assets_tests.stages.probed import STAGES, probe, probing, right_answers, rows_of, unprobed
+from unicorn_assets_tests.stages.probed import EVERY, JUDGED, STAGES, probe, probing, right_answers, rows_of, unprobed
 from unicorn_assets_tests.stages.resharded import move, stored
 
 OTHER = {"kind": "openai", "model": "another"}
@@ -51,11 +52,11 @@ def checks(outcomes, name):
 
 
 def test_a_recipe_has_them_where_it_asks_for_them():
-    assert not set(STAGES) & set(graph(small_recipe()))
+    assert not set(EVERY) & set(graph(small_recipe()))
     assert graph(small_recipe()).keys() == GRAPH.keys()
-    assert list(probes(probing())) == list(STAGES) == [stage.name for stage in EVERY_PROBE]
-    assert list(probes(probing(blind_answers=False))) == ["round_trip"]
-    assert with_shards(probing())[-2:] == list(STAGES)
+    assert list(probes(probing())) == list(EVERY) == [stage.name for stage in EVERY_PROBE]
+    assert list(probes(probing(blind_answers=False, judge=False))) == ["round_trip"]
+    assert with_shards(probing())[-3:] == list(EVERY)
 
 
 def test_nothing_else_is_made_anew_for_their_sake(made, tmp_path):
@@ -100,8 +101,9 @@ def test_figures_are_those_of_the_rows_and_the_whole_that_of_the_shards(made):
     assert told["round_trip_choice"]["agrees"] == sum(row["verdict"] == "agrees" for row in rows)
     release = made.lake.need("release", "all").metrics
     assert {name: release[name] for name in told} == told
+    assert corpus_figures(probing(), made.lake, shard_names(3)) == {**told, JUDGED: release[JUDGED]}
     assert set(told) >= {"round_trip_choice", "round_trip_open", "blind_answers_choice"}
-    assert corpus_probes(small_recipe(), made.lake, shard_names(3)) == {}
+    assert corpus_figures(small_recipe(), made.lake, shard_names(3)) == {}
 
 
 def test_a_smaller_share_is_a_part_of_a_larger_one(made, home):
@@ -177,11 +179,11 @@ def conditions(home, recipe):
 @pytest.mark.parametrize(
     ("section", "stale"),
     [
-        ({"min_consistent": 0.1, "max_above_chance": 0.9, "max_unreadable": 0.9}, ()),
+        ({"min_grade": 5.0, "min_consistent": 0.1, "max_above_chance": 0.9, "max_unreadable": 0.9}, ()),
         ({"min_overlap": 0.9}, ("round_trip",)),
-        ({"share": 0.9}, STAGES),
-        ({"engine": OTHER}, STAGES),
-        ({"sampling": {"temperature": 0.5}}, STAGES),
+        ({"share": 0.9}, EVERY),
+        ({"engine": OTHER}, EVERY),
+        ({"sampling": {"temperature": 0.5}}, EVERY),
     ],
 )
 def test_only_what_decides_rows_makes_them_stale(made, section, stale):
@@ -199,10 +201,11 @@ def test_another_number_of_shards_moves_them_and_asks_nothing(home, tmp_path, pr
     expected = stored(start)
     assert stored(home) == {name: data for name, data in expected.items() if name.startswith("lake") or not pruned}
     assert set(conditions(home, home.recipe()).values()) == {"fresh"}
-    for stage in STAGES:
+    for stage in EVERY:
         for mine, other in zip(sidecars(home, stage, 2), sidecars(start, stage, 2), strict=True):
             assert mine.fingerprint == other.fingerprint
-            assert [mine.metrics.get(form) for form in FORMS] == [other.metrics.get(form) for form in FORMS]
+            told = (*FORMS, "grades")
+            assert [mine.metrics.get(name) for name in told] == [other.metrics.get(name) for name in told]
             assert mine.checks == other.checks
 
 
@@ -233,8 +236,8 @@ def test_the_catalog_has_a_view_of_each(made):
         WHERE verdict IN ('agrees', 'differs') AND in_instruction"""
     with made.catalog.snapshot() as connection:
         assert connection.execute(query).fetchone() == (len(rows_of(made, "round_trip")), 3)
-        asked = connection.execute("SELECT DISTINCT task, prompt_version FROM prompts WHERE stage IN ?", [STAGES])
-        assert sorted(asked.fetchall()) == [("blind_answers", "blind_answers-1"), ("round_trip", "round_trip-1")]
+        asked = connection.execute("SELECT DISTINCT task, prompt_version FROM prompts WHERE stage IN ?", [EVERY])
+        assert sorted(asked.fetchall()) == [(stage, f"{stage}-1") for stage in sorted(EVERY)]
 
 
 def test_gc_leaves_them_until_the_recipe_drops_them(home, capsys):
@@ -253,8 +256,8 @@ def test_a_run_of_the_command_makes_them_and_status_shows_them(tmp_path, capsys)
         assert all(one.rows_out for one in sidecars(home, stage, 2))
     capsys.readouterr()
     status(home, as_json=False, every_shard=True)
-    assert "instruction_dataset, round_trip, blind_answers" in capsys.readouterr().out
+    assert "instruction_dataset, round_trip, blind_answers, judged_captions" in capsys.readouterr().out
     status(home, as_json=True)
-    told = [one for one in json.loads(capsys.readouterr().out) if one["stage"] in STAGES]
-    assert [one["condition"] for one in told] == ["fresh"] * 4
+    told = [one for one in json.loads(capsys.readouterr().out) if one["stage"] in EVERY]
+    assert [one["condition"] for one in told] == ["fresh"] * 6
     assert all(one["failed_checks"] == ["another_model_answers"] for one in told)

@@ -24,6 +24,8 @@ from unicorn_assets_tests.doubles import HashEncoder
 from unicorn_assets_tests.engines.dummy_server import DummyServer
 from unicorn_assets_tests.engines.store_answers import PROCESSES
 from unicorn_assets_tests.stages.probed import (
+    EVERY,
+    JUDGED,
     STAGES,
     Doubled,
     killed_midway,
@@ -82,21 +84,23 @@ def test_the_probes_go_to_a_server_of_their_own_and_are_bought_once(home, server
     with DummyServer() as writer:
         settings.update(home.path, "endpoint", base_url=writer.base_url)
         settings.update(home.path, "probing_endpoint", base_url=server.base_url)
-        probe_all(home)
+        probe_all(home, EVERY)
         assert not writer.requests
-    rows = {stage: rows_of(home, stage) for stage in STAGES}
+    rows = {stage: rows_of(home, stage) for stage in EVERY}
     asked = sum(len(found) for found in rows.values())
     assert len(server.requests) == asked > 40
     assert all(one["model"] == "dummy" for one in server.requests)
     assert all(one["temperature"] == 0.0 and one["max_tokens"] == 256 for one in server.requests)
     assert all(any(row["question"] in text for text in said(server)) for row in rows["round_trip"])
     assert all(row["completion_tokens"] > 0 for found in rows.values() for row in found)
-    for stage in STAGES:
+    assert sum("response_format" in one for one in server.requests) == len(rows[JUDGED])
+    assert {row["grade"] for row in rows[JUDGED]} == {3.25}
+    for stage in EVERY:
         for one in graph(served())[stage].shards(served()):
             home.lake.sidecar_path(stage, one).unlink()
-    probe_all(home)
+    probe_all(home, EVERY)
     assert len(server.requests) == asked
-    assert rows == {stage: rows_of(home, stage) for stage in STAGES}
+    assert rows == {stage: rows_of(home, stage) for stage in EVERY}
 
 
 def test_without_an_endpoint_of_their_own_they_go_to_the_writers(home, server):
@@ -152,7 +156,7 @@ def test_a_recipe_is_free_where_rules_alone_answers():
     assert unprobed().is_free
     assert probing().is_free
     assert not served().is_free
-    assert probing(engine=JUDGE, round_trip=False, blind_answers=False).is_free, "nothing is asked of it"
+    assert probing(engine=JUDGE, round_trip=False, blind_answers=False, judge=False).is_free, "nothing is asked of it"
     written = probing().model_dump() | {"engine": JUDGE}
     assert not recipes.Recipe.model_validate(written).is_free
 

@@ -6,6 +6,7 @@ from unicorn_assets.engines.base import Answer, Model, Request
 from unicorn_assets.engines.rules.answering import guess, read
 from unicorn_assets.engines.rules.dialogs import dialog
 from unicorn_assets.engines.rules.expansion import expand
+from unicorn_assets.engines.rules.judging import grades
 from unicorn_assets.errors import EngineError
 
 VERSION = "1"
@@ -50,6 +51,8 @@ def _answer(request: Request) -> str:
             return expand(request.source["seed"], request.sampling.seed)
         if request.task == "round_trip" or request.task == "blind_answers":
             return _probed(request)
+        if request.task == "judged_captions":
+            return grades(request.source["seed"], request.source["caption"])
         return dialog(request.task, request.source["seed"], request.source["caption"], request.sampling.seed)
     except KeyError as missing:
         raise EngineError(
