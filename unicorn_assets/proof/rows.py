@@ -28,7 +28,7 @@ class Row:
     version: int = 1
 
 
-_MATCHED = 2
+_MATCHED = 3
 """Version of the rows that `matched` carries over."""
 
 

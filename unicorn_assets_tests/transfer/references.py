@@ -108,22 +108,30 @@ def _ridge(y, x, penalty):
     return error, inverse @ x
 
 
+def _guessed(carried, y, x):
+    """Pairs that count, and their mean cosine."""
+    placed, centred = unit(carried - x.mean(0)), unit(x - x.mean(0))
+    cosines = placed @ centred.T
+    near = cosines - np.sort(cosines, axis=0)[-10:].mean(axis=0) / 2
+    order = np.argsort(-near.max(axis=1), kind="stable")[: max(y.shape[1] + 1, -(-6 * len(y) // 10))]
+    found = near.argmax(axis=1)[order]
+    return y[order], x[found], cosines[order, found].mean()
+
+
 def _matched(y, x, ids):
-    centred, carried = unit(x - x.mean(0)), unit(y - y.mean(0) + x.mean(0))
-    for _ in range(10):
-        near = unit(carried - x.mean(0)) @ centred.T
-        near -= np.sort(near, axis=0)[-10:].mean(axis=0) / 2
-        order = np.argsort(-near.max(axis=1), kind="stable")[: max(y.shape[1] + 1, -(-6 * len(y) // 10))]
-        said, shown = y[order], x[near.argmax(axis=1)[order]]
+    carried = unit(y - y.mean(0) + x.mean(0))
+    said, shown, near = _guessed(carried, y, x)
+    for done in range(10):
         from_, to = said - said.mean(0), shown - shown.mean(0)
-        matrix = min(
-            (_ridge(from_, to, p) for p in 10.0 ** np.arange(-10, 0.5, 0.5) * (from_**2).sum()),
-            key=lambda found: found[0],
-        )[1]
+        tried = (_ridge(from_, to, penalty) for penalty in 10.0 ** np.arange(-10, 0.5, 0.5) * (from_**2).sum())
+        matrix = min(tried, key=lambda one: one[0])[1]
         matrix = matrix * np.linalg.norm(to) / np.linalg.norm(from_ @ matrix)
-        before, carried = carried, unit((y - said.mean(0)) @ matrix + shown.mean(0))
-        if 1 - (before * carried).sum(axis=1).mean() <= 1e-5:
+        following = unit((y - said.mean(0)) @ matrix + shown.mean(0))
+        before = near
+        said, shown, near = _guessed(following, y, x)
+        if done and near - before < (1 - before) / 16:
             break
+        carried = following
     return carried
 
 

@@ -70,13 +70,19 @@ def test_it_finds_pairs_that_moments_do_not(share, angle):
     assert scores[1] > scores[0] + 0.015
 
 
-def test_it_stops_where_texts_stay_and_says_so():
-    y, x = texts(), images()
-    settled = Matched.fit(y, x, rounds=50)
-    assert 1 < settled.rounds < 50
-    assert Matched.fit(y, x, rounds=settled.rounds + 7).parameters == settled.parameters
+def test_it_stops_where_a_round_gains_little_and_says_so():
+    rng = np.random.default_rng(3)
+    turn = turned(rng, 1.5)
+    y, x = unit(things(rng, 2000, 0.5)).astype(np.float32), seen(things(rng, 2000, 0.5), turn).astype(np.float32)
+    told = []
+    found = Matched.fit(y, x, rounds=50, progress=told.append)
+    assert told == list(range(1, found.rounds + 1))
+    assert 1 < found.rounds < 50
+    again = Matched.fit(y, x, rounds=found.rounds)
+    assert again.parameters == found.parameters
+    assert np.array_equal(again.matrix, found.matrix)
     assert Matched.fit(y, x, rounds=1).rounds == 1
-    assert 0 < settled.explained <= 1
+    assert 0 < found.explained <= 1
 
 
 def test_what_it_makes_of_the_surest_has_the_variance_of_their_images():
