@@ -22,7 +22,7 @@ from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.stages.dialogs import task_of
 from unicorn_assets.stages.freshness import State
 from unicorn_assets.stages.judging import JUDGED_CAPTIONS, grade_request, is_graded
-from unicorn_assets.stages.probed import COMPARED, PROBES, drawn, probe_request, probed_turns
+from unicorn_assets.stages.probe_turns import COMPARED, PROBES, drawn, probe_request, probed_turns
 from unicorn_assets.stages.probes import probes
 from unicorn_assets.stages.tools import Tools, prober_of
 

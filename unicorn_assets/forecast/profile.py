@@ -20,7 +20,7 @@ from unicorn_assets.stages.asking import Asked, ask
 from unicorn_assets.stages.captions import expansion_request
 from unicorn_assets.stages.dialogs import TASKS, dialog_request
 from unicorn_assets.stages.judging import grade_request, is_graded, judged
-from unicorn_assets.stages.probed import PROBES, chosen_turn, drawn, probe_request
+from unicorn_assets.stages.probe_turns import PROBES, chosen_turn, drawn, probe_request
 from unicorn_assets.stages.probing import dialog_probes
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.synthesis.answers import InvalidAnswer, parse_dialog

@@ -22,7 +22,7 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks
 from unicorn_assets.stages.asking import Asked, answers
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
-from unicorn_assets.stages.probed import (
+from unicorn_assets.stages.probe_turns import (
     BLIND,
     SEEING,
     Probe,
