@@ -23,14 +23,15 @@ from dagster import DagsterEventType as Kind
 from benchmarks.pipeline import small
 from unicorn_assets import settings
 from unicorn_assets.defs import instance
-from unicorn_assets.defs.automation import SHARDED
 from unicorn_assets.execution import postgres
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
+from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.graph import above_the_shards
 from unicorn_assets_tests.postgres import cluster
 from unicorn_assets_tests.serving import served
 
+SHARDED = [name for name, stage in UPSTREAM.items() if stage.sharded]
 OVERHEAD_SECONDS, START_SECONDS = 8.0, 0.3
 
 

@@ -15,11 +15,14 @@ import tomli_w
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from unicorn_assets.alignment import Alignment, Images
+from unicorn_assets.answering import Engine as Engine
+from unicorn_assets.answering import Sampling as Sampling
 from unicorn_assets.decontamination import Benchmark, Decontamination
 from unicorn_assets.duplicates import Duplicates
 from unicorn_assets.errors import RecipeError
 from unicorn_assets.judging import Curation, DialogRules, Diversity
 from unicorn_assets.mix import Mix
+from unicorn_assets.probing import Probing
 from unicorn_assets.section import Count, Section, explain, flatten, named
 
 SHIPPED = Path(__file__).parent / "recipes"
@@ -73,32 +76,6 @@ class Seeds(Section):
         if self.min_words > self.max_words:
             raise ValueError(f"min_words is {self.min_words}, above max_words, {self.max_words}")
         return self
-
-
-class Engine(Section):
-    """Who writes captions and dialogs."""
-
-    kind: Literal["rules", "openai", "vllm"] = Field(
-        default="rules", description="`rules`: no model; `openai`: a server with OpenAI's API; `vllm`: our own server."
-    )
-    model: str = Field(default="rules", description="The model's name at the server, or its path for `vllm`.")
-    revision: str = Field(default="", description="The model's revision; a part of what decides the captions.")
-
-    @model_validator(mode="after")
-    def _model_fits_the_kind(self) -> Self:
-        if (self.kind == "rules") != (self.model == "rules"):
-            raise ValueError(f"the engine {self.kind!r} cannot have the model {self.model!r}; name its model")
-        if not self.model.strip():
-            raise ValueError("the model has no name; a name decides which answers may be used again")
-        return self
-
-
-class Sampling(Section):
-    """How the engine draws its answers in one stage."""
-
-    temperature: float = Field(default=0.7, ge=0)
-    top_p: float = Field(default=0.9, gt=0, le=1)
-    max_tokens: Count = 512
 
 
 class Dialogs(Section):
@@ -174,7 +151,14 @@ class Recipe(Section):
     decontamination: Decontamination = Decontamination()
     mix: Mix = Mix()
     duplicates: Duplicates = Duplicates()
+    probing: Probing = Probing()
     release: Release = Release()
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nobody answers who may cost money: the `rules` engine alone is asked."""
+        prober = self.probing.engine if self.probing.wanted else None
+        return all(one.kind == "rules" for one in (self.engine, prober) if one is not None)
 
 
 def load(name_or_path: str) -> Recipe:

@@ -159,12 +159,20 @@ class Settings(Section):
     """Everything that changes no row."""
 
     endpoint: Endpoint = Endpoint()
+    probing_endpoint: Endpoint | None = Field(
+        default=None, description="The server of the recipe's probing.engine, where it is another than the endpoint."
+    )
     vllm: Vllm = Vllm()
     lanes: Lanes = Lanes()
     schedule: Schedule = Schedule()
     prices: Prices = Prices()
     budget: Budget = Budget()
     alerts: Alerts = Alerts()
+
+    @property
+    def key_variables(self) -> frozenset[str]:
+        """Names of the environment variables that hold the endpoints' keys."""
+        return frozenset(one.api_key_env for one in (self.endpoint, self.probing_endpoint) if one is not None)
 
     @model_validator(mode="after")
     def _money_can_be_counted(self) -> Self:

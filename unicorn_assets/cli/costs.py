@@ -11,6 +11,7 @@ from rich.table import Table
 from unicorn_assets import settings
 from unicorn_assets.errors import LakeError
 from unicorn_assets.home import Home
+from unicorn_assets.lake.cost_views import PROBES
 from unicorn_assets.stages.budget import standing
 
 KEPT = """
@@ -31,7 +32,12 @@ BY_PROMPT = f"""
 SELECT asked_by AS stage, task, prompt_version AS prompt, {_FIGURES}
 FROM answer_costs GROUP BY ALL ORDER BY asked_by, task, prompt_version
 """
-STAGES = {"expanded_captions": "captions", "instruction_dialogs": "dialogs"}
+STAGES = dict.fromkeys(PROBES, "dialogs") | {
+    "expanded_captions": "captions",
+    "instruction_dialogs": "dialogs",
+    "judged_captions": "captions",
+}
+"""What the answers of a stage are a cost of."""
 
 
 def costs(home: Home, *, as_json: bool) -> None:

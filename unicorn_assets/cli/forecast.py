@@ -19,6 +19,7 @@ from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.recipe import Recipe
+from unicorn_assets.settings import Endpoint
 from unicorn_assets.stages.accounting import HOUR
 from unicorn_assets.stages.tools import Tools
 
@@ -60,9 +61,9 @@ def forecast(
             settings.update(home.path, "endpoint", base_url=base_url)
         tools = tools or Tools(home, recipe)
         chosen = tools.settings
-        patience = min(chosen.endpoint.patience_seconds, PATIENCE_SECONDS)
-        endpoint = chosen.endpoint.model_copy(update={"patience_seconds": patience})
-        tools.settings = chosen.model_copy(update={"endpoint": endpoint})
+        endpoints = {"endpoint": chosen.endpoint, "probing_endpoint": chosen.probing_endpoint}
+        hurried = {name: _hurried(one) for name, one in endpoints.items() if one is not None}
+        tools.settings = chosen.model_copy(update=hurried)
         try:
             found = foretell(tools, rows, drive, _Progress())
         finally:
@@ -72,6 +73,11 @@ def forecast(
     else:
         console = Console(highlight=False)
         show(found, console if console.is_terminal else Console(highlight=False, width=WIDTH))
+
+
+def _hurried(endpoint: Endpoint) -> Endpoint:
+    patience = min(endpoint.patience_seconds, PATIENCE_SECONDS)
+    return endpoint.model_copy(update={"patience_seconds": patience})
 
 
 def drive(tools: Tools) -> Mapping[str, float]:

@@ -3,12 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from unicorn_assets.stages.corpus import DATASETS, UPSTREAM
+from unicorn_assets.lake.layout import ALL
+from unicorn_assets.stages.corpus import DATASETS
 from unicorn_assets.stages.freshness import Condition, State
 
 SHOWN = 20
 MARKS: dict[Condition, str] = {"fresh": "=", "stale": "s", "missing": "-", "damaged": "d", "failed": "F"}
-SHARDED = [name for name, stage in UPSTREAM.items() if stage.sharded]
 LAYOUT = "{:<12}{:<10}{:>9}{:>13}  {:<27}{}"
 
 
@@ -21,14 +21,15 @@ def shard_table(found: Sequence[State], *, every: bool) -> Iterator[str]:
     """
     shards: dict[str, dict[str, State]] = defaultdict(dict)
     for state in found:
-        if state.stage in SHARDED:
+        if state.shard != ALL:
             shards[state.shard][state.stage] = state
     open_ones = [shard for shard, states in shards.items() if _first_open(states) is not None]
     chosen = list(shards) if every else open_ones[:SHOWN]
     yield f"{len(shards) - len(open_ones):,} of {len(shards):,} shards are fresh in all stages."
     if not chosen:
         return
-    yield f"Marks, in the order {', '.join(SHARDED)}: " + ", ".join(f"{mark} {name}" for name, mark in MARKS.items())
+    order = ", ".join(next(iter(shards.values())))
+    yield f"Marks, in the order {order}: " + ", ".join(f"{mark} {name}" for name, mark in MARKS.items())
     yield LAYOUT.format("shard", "stages", "pretrain", "instruction", "last run (UTC)", "why").rstrip()
     for shard in chosen:
         yield _line(shard, shards[shard])
@@ -37,11 +38,11 @@ def shard_table(found: Sequence[State], *, every: bool) -> Iterator[str]:
 
 
 def _first_open(states: dict[str, State]) -> State | None:
-    return next((states[name] for name in SHARDED if states[name].condition != "fresh"), None)
+    return next((state for state in states.values() if state.condition != "fresh"), None)
 
 
 def _line(shard: str, states: dict[str, State]) -> str:
-    marks = "".join(MARKS[states[name].condition] for name in SHARDED)
+    marks = "".join(MARKS[state.condition] for state in states.values())
     datasets = (states[name].sidecar for name in DATASETS)
     rows = (f"{made.rows_out:,}" if made is not None else "-" for made in datasets)
     runs = [state.sidecar.run for state in states.values() if state.sidecar is not None]

@@ -25,13 +25,12 @@ from unicorn_assets.stages import freshness
 from unicorn_assets.stages.budget import used_up
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.due import Backlog, Due, backlog
-from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
+from unicorn_assets.stages.graph import above_the_shards, below_the_shards, with_shards
 from unicorn_assets.stages.tools import Tools
 
 WHY, WANTED = "unicorn/why", "unicorn/wanted"
 """Tags of a requested run: why it was requested, and what is to come out."""
 
-SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
 REMEMBERED = timedelta(days=2)
 """How far back failed runs are looked for; those seen before are on record."""
 LONGEST_TAG = 200
@@ -44,7 +43,7 @@ JOBS = ("sources", "shards", "release")
 def assets_of(job: str, recipe: Recipe) -> list[str]:
     """The assets that a job makes."""
     below = list(below_the_shards(recipe))
-    return {"sources": above_the_shards(recipe), "shards": SHARDED, "release": below}[job]
+    return {"sources": above_the_shards(recipe), "shards": with_shards(recipe), "release": below}[job]
 
 
 def jobs(recipe: Recipe) -> list[UnresolvedAssetJobDefinition]:
@@ -74,7 +73,7 @@ def schedules(tools: Tools) -> list[dg.ScheduleDefinition]:
 
 def _schedule(tools: Tools, name: str, description: str) -> dg.ScheduleDefinition:
     home, chosen = tools.home, settings.load(tools.home.path).schedule
-    on = chosen.on if chosen.on is not None else tools.recipe.engine.kind == "rules"
+    on = chosen.on if chosen.on is not None else tools.recipe.is_free
 
     @dg.schedule(
         name=f"fresh_{name}",

@@ -2,7 +2,18 @@
 
 import dagster as dg
 
-from unicorn_assets.defs import alerts, automation, captions, datasets, dialogs, embeddings, proof, seeds, selection
+from unicorn_assets.defs import (
+    alerts,
+    automation,
+    captions,
+    datasets,
+    dialogs,
+    embeddings,
+    probing,
+    proof,
+    seeds,
+    selection,
+)
 from unicorn_assets.defs.partitions import shard_partitions
 from unicorn_assets.execution.executor import lane_executor
 from unicorn_assets.stages.tools import Tools
@@ -16,7 +27,7 @@ def build(tools: Tools) -> dg.Definitions:
     """
     partitions = shard_partitions(tools.recipe.shards)
     made = [asset for module in (seeds, captions, dialogs, datasets) for asset in module.assets(partitions)]
-    chosen = [asset for module in (embeddings, selection) for asset in module.assets(partitions, tools.recipe)]
+    chosen = [asset for module in (embeddings, probing, selection) for asset in module.assets(partitions, tools.recipe)]
     return dg.Definitions(
         assets=[*made, *chosen, *proof.assets()],
         resources={"tools": dg.ResourceDefinition.hardcoded_resource(tools)},

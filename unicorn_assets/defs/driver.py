@@ -13,10 +13,8 @@ from unicorn_assets.defs.build import build
 from unicorn_assets.defs.trouble import BUDGET_ERRORS, caused_by
 from unicorn_assets.execution.runs import reap, this_process
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.graph import GRAPH, above_the_shards, below_the_shards
+from unicorn_assets.stages.graph import above_the_shards, below_the_shards, with_shards
 from unicorn_assets.stages.tools import Tools
-
-SHARDED = [name for name, stage in GRAPH.items() if stage.sharded]
 
 # What a person needs to know is shown by the command; the framework's log stays in its own storage.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -52,7 +50,7 @@ class Driver:
 
     def shard(self, shard: str) -> list[Failure]:
         """Materializes the whole chain of one shard, as one run."""
-        return self._run(SHARDED, shard)
+        return self._run(with_shards(self._tools.recipe), shard)
 
     def release(self) -> list[Failure]:
         """Materializes the release, and before it what looks at the whole corpus."""

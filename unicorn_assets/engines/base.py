@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 Task = Literal["expansion", "multiple_choice", "question_answering", "complex_reasoning"]
 DialogTask = Literal["multiple_choice", "question_answering", "complex_reasoning"]
+ProbeTask = Literal["round_trip", "blind_answers"]
+JudgeTask = Literal["judged_captions"]
 
 REFUSED = "refused"
 """Finish reason of an answer that the engine could not get for this one row; the text says why."""
@@ -48,15 +50,16 @@ class Request:
         id: id of the sample that the answer is for.
         task: what is asked for.
         messages: the chat prompt as a served model sees it.
-        source: what the prompt was rendered from: `seed` for an expansion, `seed` and `caption` for a dialog. Engines
-            that write by rule read this; it is not part of the key, since the messages say the same.
+        source: what the prompt was rendered from: `seed` for an expansion, `seed` and `caption` for a dialog or grades,
+            `question`, `options` (a line each) and, where it may be known, `caption` for a probe. Engines that work by
+            rule read this; it is not part of the key, since the messages say the same.
         prompt_version: version of the template that rendered the messages.
         schema: JSON schema of the answer, or None where the answer is plain text.
         sampling: how the answer is drawn.
     """
 
     id: str
-    task: Task
+    task: Task | ProbeTask | JudgeTask
     messages: tuple[Message, ...]
     source: Mapping[str, str]
     prompt_version: str

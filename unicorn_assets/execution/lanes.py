@@ -89,9 +89,8 @@ def identity(home: Path, settings: Settings) -> str:
     for path in (home / "recipe.toml", home / "settings.toml"):
         told.update(path.read_bytes() if path.is_file() else b"none")
         told.update(b"\0")
-    named = {settings.endpoint.api_key_env}
     for name, value in sorted(os.environ.items()):
-        if name.startswith(_ENVIRONMENT) or name in named:
+        if name.startswith(_ENVIRONMENT) or name in settings.key_variables:
             told.update(f"{name}\0{value}\0".encode(errors="surrogateescape"))
     told.update(sys.executable.encode())
     return told.hexdigest()

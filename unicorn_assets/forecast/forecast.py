@@ -1,6 +1,6 @@
 """The forecast: what was spent, what is left, what that takes in tokens, time and money, by stage and with a range."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from unicorn_assets.errors import UnicornError
+from unicorn_assets.forecast import probed
 from unicorn_assets.forecast import remaining as counting
-from unicorn_assets.forecast.pace import Pace
+from unicorn_assets.forecast.pace import Pace, as_before
 from unicorn_assets.forecast.profile import Profile, profile
 from unicorn_assets.forecast.projection import Left, Part, Range, Row, project, ranged
 from unicorn_assets.forecast.rehearsal import Cost, Drive, Rehearsal, rehearse
-from unicorn_assets.forecast.remaining import CAPTIONS, DIALOGS, FIT, Remaining
+from unicorn_assets.forecast.remaining import DIALOGS, FIT, Remaining
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages import freshness
 from unicorn_assets.stages.accounting import HOUR, Usage
@@ -28,7 +29,6 @@ from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.seeds import SEED_SOURCES
 from unicorn_assets.stages.tools import Tools
 
-ASKING = (FIT, CAPTIONS, DIALOGS)
 FEW_ROWS = 100
 NOTHING = Range(0.0, 0.0, 0.0)
 
@@ -147,11 +147,13 @@ def forecast(
             notes.append(f"Seconds are those of the engine alone, since the rest could not be rehearsed: {error.what}")
     after = _after(left, found, tools)
     made = counting.standing(states)
-    captions = found.captions or _as_before(made.caption_rates)
-    dialogs = found.dialogs or _as_before(made.dialog_rates)
+    captions = found.captions or as_before(made.caption_rates)
+    dialogs = found.dialogs or as_before(made.dialog_rates)
     parts = project(found.rows, made, after, captions, dialogs)
     notes += _notes(found, parts, len(left.sample), captions, dialogs)
-    costs = _costs(stages, states, left, rehearsal)
+    parts |= probed.probe_parts(tools, states, found, made)
+    notes += probed.notes(tools, parts)
+    costs = _costs(stages, states, left, rehearsal, parts)
     lines = tuple(_lines(tools, stages, states, left, parts, costs))
     devices = int(getattr(tools.engine, "devices", 0))
     once = _once(rehearsal, captions, dialogs, stale, tools.recipe.shards)
@@ -179,11 +181,6 @@ def forecast(
     )
 
 
-def _as_before(rates: tuple[float, ...]) -> Pace | None:
-    """The pace of the shards that stand."""
-    return Pace(sum(rates) / len(rates), rates) if rates else None
-
-
 def _after(left: Remaining, found: Profile, tools: Tools) -> list[Left]:
     """What is left once the profile's answers are there."""
     after = dict(left.left)
@@ -204,12 +201,16 @@ def _after(left: Remaining, found: Profile, tools: Tools) -> list[Left]:
 
 
 def _costs(
-    stages: Mapping[str, Stage], states: States, left: Remaining, rehearsal: Rehearsal | None
+    stages: Mapping[str, Stage],
+    states: States,
+    left: Remaining,
+    rehearsal: Rehearsal | None,
+    asking: Collection[str],
 ) -> dict[str, Cost]:
     """What a step takes beside the engine's answers: as the shards that stand took, else as rehearsed."""
     costs = dict(rehearsal.stages) if rehearsal is not None else {}
     for name, stage in stages.items():
-        if name in ASKING or not stage.sharded:
+        if name in asking or not stage.sharded:
             continue
         fresh = [one.sidecar for (other, _), one in states.items() if other == name and one.condition == "fresh"]
         seconds = sum(one.run.seconds for one in fresh if one is not None)

@@ -55,6 +55,11 @@ class Pace:
         return (rows - queued) / self.rate + _makespan(queued, places, self.service)
 
 
+def as_before(rates: tuple[float, ...]) -> Pace | None:
+    """The pace of shards that stand, by the answers a second of each."""
+    return Pace(sum(rates) / len(rates), rates) if rates else None
+
+
 @lru_cache(maxsize=4096)
 def _makespan(rows: int, places: int, service: tuple[float, ...]) -> float:
     """Mean time of a queue of `rows` through `places`, each taking one of the times of service."""

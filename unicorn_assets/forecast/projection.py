@@ -5,7 +5,7 @@ replacement, and so are the stretches of its time; the scatter of the rows to co
 with their own figures beside the profile's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,8 @@ from unicorn_assets.forecast.pace import Pace
 
 DRAWS = 400
 Numbers = npt.NDArray[np.float64]
+Asked = tuple[int, int, int]
+"""A number of answers, tokens read for them and tokens written."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,10 @@ def project(
     number = sure + drawn * share + _noise(draw, np.sqrt(drawn * share * (1 - share)))
     return {
         "modality_alignment": _part(
-            draw, np.full(DRAWS + 1, float(calibration)), mean, scatter, paced, lambda one, _: one.calibration, left
+            draw, np.full(DRAWS + 1, float(calibration)), mean, scatter, paced, [one.calibration for one in left]
         ),
         "expanded_captions": _part(
-            draw, np.full(DRAWS + 1, float(expected)), mean, scatter, paced, lambda one, _: one.captions, left
+            draw, np.full(DRAWS + 1, float(expected)), mean, scatter, paced, [one.captions for one in left]
         ),
         "instruction_dialogs": _part(
             draw,
@@ -142,11 +144,29 @@ def project(
             dialog,
             dialog_scatter,
             later,
-            lambda one, kept: round(one.dialogs + one.drawn * kept),
-            left,
-            float(share[0]),
+            [round(one.dialogs + one.drawn * float(share[0])) for one in left],
         ),
     }
+
+
+def project_probes(asked: Sequence[tuple[int, int]], standing: Asked, left: Sequence[float], pace: Pace | None) -> Part:
+    """What one way of probing dialogs takes.
+
+    Args:
+        asked: tokens read and written for each answer of the profile.
+        standing: answers of the shards that stand, and their tokens.
+        left: answers that are left, by shard; as they are expected where dialogs are not known yet.
+        pace: of its answers; None where it could not be measured.
+    """
+    draw = np.random.default_rng(1)
+    tokens = np.array(asked, dtype=float).reshape(len(asked), 2)
+    chosen = draw.integers(0, max(len(asked), 1), size=(DRAWS + 1, len(asked)))
+    chosen[0] = np.arange(len(asked))
+    mean = _means(tokens[chosen].sum(axis=1), np.full(DRAWS + 1, len(asked)), standing[1:], standing[0])
+    scatter = tokens.std(axis=0) if asked else np.zeros(2)
+    number = np.full(DRAWS + 1, float(sum(left)))
+    number = number + _noise(draw, np.sqrt(number))  # which dialogs there will be is a draw, too
+    return _part(draw, number, mean, scatter, pace, [round(one) for one in left])
 
 
 def _pooled(found: Numbers, count: int, more: int, whole: int) -> Numbers:
@@ -177,9 +197,7 @@ def _part(
     mean: Numbers,
     scatter: Numbers,
     pace: Pace | None,
-    rows_of: Callable[[Left, float], int],
-    left: Sequence[Left],
-    share: float = 1.0,
+    shards: Sequence[int],
 ) -> Part:
     number = np.maximum(number, 0.0)
     prompt, completion = (
@@ -187,7 +205,7 @@ def _part(
     )
     seconds = np.zeros(DRAWS + 1)
     if pace is not None:
-        whole = sum(pace.seconds(rows_of(one, share)) for one in left)
+        whole = sum(pace.seconds(rows) for rows in shards)
         rates = np.asarray(pace.rates)
         drawn = (1 / rates)[draw.integers(0, len(rates), size=(DRAWS + 1, len(rates)))].mean(axis=1)
         seconds = whole * np.where(np.arange(DRAWS + 1) == 0, 1.0, drawn / (1 / rates).mean())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from unicorn_assets.curation import rules
 from unicorn_assets.engines.base import Answer
 from unicorn_assets.engines.store import AnswerReader
-from unicorn_assets.forecast.projection import Left, Standing
+from unicorn_assets.forecast.projection import Asked, Left, Standing
 from unicorn_assets.identity import draw
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
@@ -194,7 +194,7 @@ def standing(states: Mapping[tuple[str, str], State]) -> Standing:
     for (stage, _), state in states.items():
         if state.condition == "fresh" and state.sidecar is not None:
             made[stage].append(state.sidecar)
-    captions, dialogs = _asked(made[CAPTIONS]), _asked(made[DIALOGS])
+    captions, dialogs = asked_of(made[CAPTIONS]), asked_of(made[DIALOGS])
     curated = {one.shard: one.rows_out for one in made[CURATED]}
     both = [one for one in made[CAPTIONS] if one.shard in curated]
     return Standing(
@@ -204,18 +204,19 @@ def standing(states: Mapping[tuple[str, str], State]) -> Standing:
         dialogs[1:],
         sum(one.rows_in for one in both),
         sum(curated[one.shard] for one in both),
-        _rates(made[CAPTIONS]),
-        _rates(made[DIALOGS]),
+        rates_of(made[CAPTIONS]),
+        rates_of(made[DIALOGS]),
     )
 
 
-def _rates(made: list[Sidecar]) -> tuple[float, ...]:
+def rates_of(made: list[Sidecar]) -> tuple[float, ...]:
     """Answers a second of shards that asked for enough to tell."""
     asked = ((int(one.metrics.get("requests", 0)), one.run.seconds) for one in made)
     return tuple(requests / seconds for requests, seconds in asked if requests >= ENOUGH and seconds > 0)
 
 
-def _asked(made: list[Sidecar]) -> tuple[int, int, int]:
+def asked_of(made: list[Sidecar]) -> Asked:
+    """What these shards asked for, with their tokens."""
     names = ("requests", "prompt_tokens", "completion_tokens")
     requests, prompt, completion = (sum(int(one.metrics.get(name, 0)) for one in made) for name in names)
     return requests, prompt, completion

@@ -11,9 +11,17 @@ from contextlib import suppress
 import duckdb
 
 NEEDED = frozenset({"expanded_captions", "instruction_dialogs"})
+PROBES = ("round_trip", "blind_answers", "judged_captions")
+"""Stages that ask about dialogs and captions, where a recipe wants it."""
 
 _OF_DIALOGS = "(stage LIKE '%dialog%' OR stage LIKE 'instruction%')"
 """Stages that throw dialogs away; all others throw away captions."""
+
+_PROBED = """
+    UNION ALL
+    SELECT '{stage}', '{stage}', rows.shard, thrown.stage, thrown.reason, 1, rows.prompt_tokens, rows.completion_tokens
+    FROM {stage} AS rows
+    LEFT JOIN thrown ON thrown.id = rows.id AND thrown.dialog = {dialog}"""
 
 _LEFT_BEHIND = """
     UNION ALL SELECT id, starts_with("table", 'instruction'), 'selection', reason FROM selection"""
@@ -25,7 +33,8 @@ WITH rates AS (
         coalesce(CAST(metrics->>'$.prices.completion_million' AS DOUBLE), 0) / 1e6 AS completion_price,
         coalesce(CAST(metrics->>'$.device_seconds' AS DOUBLE) / nullif(CAST(metrics->>'$.requests' AS BIGINT), 0)
             * CAST(metrics->>'$.prices.device_hour' AS DOUBLE) / 3600, 0) AS device_price
-    FROM materializations WHERE stage IN ('expanded_captions', 'instruction_dialogs')
+    FROM materializations
+    WHERE stage IN ('expanded_captions', 'instruction_dialogs', {", ".join(map(repr, PROBES))})
 ), gone AS (
     SELECT id, {_OF_DIALOGS} AS dialog, stage, reason FROM rejections
     WHERE shard <> 'all' AND stage NOT IN ('expanded_captions', 'instruction_dialogs', 'caption_seeds'){{selected}}
@@ -40,7 +49,7 @@ WITH rates AS (
     SELECT 'instruction_dialogs', rows.task, rows.shard, thrown.stage, thrown.reason, 1, rows.prompt_tokens,
         rows.completion_tokens
     FROM instruction_dialogs AS rows
-    LEFT JOIN thrown ON thrown.id = rows.id AND thrown.dialog
+    LEFT JOIN thrown ON thrown.id = rows.id AND thrown.dialog{{probed}}
     UNION ALL
     SELECT stage, split_part(name, '/', 1), shard, stage, split_part(name, '/', 2),
         CAST(found->>'$.rows' AS BIGINT), CAST(found->>'$.prompt_tokens' AS BIGINT),
@@ -73,6 +82,11 @@ def create(connection: duckdb.DuckDBPyConnection, there: Collection[str], *, ane
         return
     connection.execute("DROP VIEW IF EXISTS answer_costs")
     if NEEDED.issubset(there):
-        query = ANSWER_COSTS.format(selected=_LEFT_BEHIND if "selection" in there else "")
+        query = ANSWER_COSTS.format(
+            selected=_LEFT_BEHIND if "selection" in there else "",
+            probed="".join(
+                _PROBED.format(stage=stage, dialog=stage != "judged_captions") for stage in PROBES if stage in there
+            ),
+        )
         with suppress(duckdb.BinderException):  # rows of a program that kept no tokens with them
             connection.execute(f"CREATE VIEW answer_costs AS {query}")

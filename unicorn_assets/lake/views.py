@@ -23,6 +23,9 @@ SHARDED = (
     "instruction_dataset",
 )
 
+OPTIONAL = cost_views.PROBES
+"""Those of a recipe that asks for them. No release is made of them, and no story waits for them."""
+
 UNSHARDED = ("seed_sources", "image_reference", "contamination", "near_duplicates", "selection")
 
 LINEAGE = """
@@ -77,7 +80,7 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, home: Path, *, ane
         anew: makes those again that stand already, and drops those whose files are gone. It reads the names of all
             files, which took 0.08 s at 500 shards: for readers, not for every step.
     """
-    queries = {stage: _sharded(lake.rows(stage, "shard-*")) for stage in SHARDED}
+    queries = {stage: _sharded(lake.rows(stage, "shard-*")) for stage in (*SHARDED, *OPTIONAL)}
     queries |= {stage: _over(lake.rows(stage, ALL)) for stage in UNSHARDED}
     queries["near_duplicate_pairs"] = _over(lake.pairs("near_duplicates", ALL))
     queries["seeds_set_aside"] = _over(lake.set_aside("seed_sources", ALL))

@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from unicorn_assets.engines.base import Answer, Request
+from unicorn_assets.engines.base import Answer, Engine, Request
 from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import LakeError
 from unicorn_assets.settings import Prices
@@ -75,11 +75,12 @@ def answers(
     total: int,
     progress: Progress,
     complete: bool = True,
+    engine: Engine | None = None,
 ) -> Iterator[tuple[Request, Answer]]:
     """Answers to all requests, in their order.
 
     Args:
-        tools: home and engine.
+        tools: home, settings and the recipe's engine.
         stage: the stage that the answers belong to; the calibration sample shares `expanded_captions`.
         shard: the shard that the requests' rows belong to.
         requests: makes the requests anew at each call, always the same ones.
@@ -87,6 +88,7 @@ def answers(
         total: number of rows that may ask, for the progress.
         progress: told how many answers are there.
         complete: whether these are all requests of the shard, so that its store can be compacted.
+        engine: who is asked; the recipe's own engine if not given.
 
     Raises:
         BudgetError: the settings' budget has no room for the next request; what was in flight is stored.
@@ -94,13 +96,21 @@ def answers(
     """
     with AnswerStore(tools.home.answers(stage, shard)) as store:
         ask(
-            tools, stage, {shard: store}, lambda request: shard, requests(), asked=asked, total=total, progress=progress
+            tools,
+            stage,
+            {shard: store},
+            lambda request: shard,
+            requests(),
+            asked=asked,
+            total=total,
+            progress=progress,
+            engine=engine,
         )
         if complete:
             store.compact()
         else:
             store.sync()
-        model = tools.engine.model
+        model = (engine or tools.engine).model
         for request in requests():
             stored = store.get(request.key(model))
             if stored is None:
@@ -122,11 +132,12 @@ def ask(
     total: int,
     progress: Progress,
     landed: Callable[[Request, Answer], None] = lambda request, answer: None,
+    engine: Engine | None = None,
 ) -> None:
     """Asks for what the stores do not hold, of all their shards at once; each answer counts once it is stored.
 
     Args:
-        tools: home and engine.
+        tools: home, settings and the recipe's engine.
         stage: the stage that the answers belong to.
         stores: the open stores by shard.
         shard_of: the shard of a request.
@@ -135,12 +146,14 @@ def ask(
         total: number of rows that may ask, for the progress.
         progress: told how many answers are there.
         landed: told of each answer that was asked for.
+        engine: who is asked; the recipe's own engine if not given.
 
     Raises:
         BudgetError: the settings' budget has no room for the next request; what was in flight is stored.
         EngineError: the engine cannot go on; finished answers are kept.
     """
-    model, done = tools.engine.model, 0
+    engine = engine or tools.engine
+    model, done = engine.model, 0
 
     def missing() -> Iterator[Request]:
         for request in requests:
@@ -152,13 +165,13 @@ def ask(
 
     source = missing()
     with (
-        _metered(tools, asked),
-        booked(tools, stage, {f"{stage}/{shard}": store for shard, store in stores.items()}) as books,
+        _metered(engine, asked),
+        booked(tools, engine, stage, {f"{stage}/{shard}": store for shard, store in stores.items()}) as books,
     ):
         while True:
             before = done
             # Closed at once where storing fails: a traceback would keep the generator, and its connections, alive.
-            with closing(tools.engine.generate(books.admitted(source))) as answered:
+            with closing(engine.generate(books.admitted(source))) as answered:
                 for request, answer in answered:
                     done, shard = done + 1, shard_of(request)
                     stores[shard].put(request.key(model), request, model, answer)
@@ -179,17 +192,17 @@ def ask(
 
 
 @contextmanager
-def _metered(tools: Tools, asked: Asked) -> Iterator[None]:
+def _metered(engine: Engine, asked: Asked) -> Iterator[None]:
     """Adds what the engine reports between beginning and end; an engine that reports nothing costs nothing."""
-    before, started = getattr(tools.engine, "stats", None), time.monotonic()
+    before, started = getattr(engine, "stats", None), time.monotonic()
     try:
         yield
     finally:
-        after = getattr(tools.engine, "stats", None)
+        after = getattr(engine, "stats", None)
         if before is not None and after is not None:
             asked.retries += after.retries - before.retries
             asked.prompt_tokens += after.prompt_tokens - before.prompt_tokens
             asked.completion_tokens += after.completion_tokens - before.completion_tokens
             asked.seconds += time.monotonic() - started
-            asked.devices = getattr(tools.engine, "devices", 0)
-            asked.log = str(getattr(tools.engine, "log", None) or "")
+            asked.devices = getattr(engine, "devices", 0)
+            asked.log = str(getattr(engine, "log", None) or "")

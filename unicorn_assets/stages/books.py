@@ -18,7 +18,7 @@ from dataclasses import replace
 from itertools import chain
 
 from unicorn_assets import ledger
-from unicorn_assets.engines.base import REFUSED, Answer, Request
+from unicorn_assets.engines.base import REFUSED, Answer, Engine, Request
 from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import UnicornError
 from unicorn_assets.ledger import Amount, Entry, Figures, Limits
@@ -69,7 +69,8 @@ class Books:
     """The books on one asking.
 
     Args:
-        tools: home, settings and engine.
+        tools: home and settings.
+        engine: who is asked.
         stage: whose answers they are.
         stores: the open stores by their path below HOME/answers; read by the thread that asks alone.
 
@@ -79,17 +80,18 @@ class Books:
         waits: whether other processes hold that room and may give it back.
     """
 
-    def __init__(self, tools: Tools, stage: str, stores: Mapping[str, AnswerStore]) -> None:
+    def __init__(self, tools: Tools, engine: Engine, stage: str, stores: Mapping[str, AnswerStore]) -> None:
         self.held_back = self.waits = False
         self.need = Amount()
         self._tools, self._prices, self._limits = tools, tools.settings.prices, limits(tools.settings)
+        self._engine = engine
         self._stores = stores
         self._lock, self._writing = threading.Lock(), threading.Lock()
         self._figures, self._journals = Figures(), {name: store.journal_end for name, store in stores.items()}
         self._flying, self._free, self._in_flight = Amount(), Amount(), 0
         self._waiting: list[Request] = []
         self._started, self._reserved = time.monotonic(), float("-inf")
-        self._stats = getattr(tools.engine, "stats", None)
+        self._stats = getattr(engine, "stats", None)
         with ledger.opened(tools.home.state) as found:
             price(found, self._prices)
             self._number = found.begin(stage, Process.of(os.getpid()).written(), self._journals, self._read())
@@ -150,7 +152,7 @@ class Books:
     def _read(self) -> Figures:
         """What was used until now, with the time and the money."""
         asked = time.monotonic() - self._started
-        devices = getattr(self._tools.engine, "devices", 0)
+        devices = getattr(self._engine, "devices", 0)
         used = replace(self._figures, seconds=asked * max(1, devices), device_seconds=asked * devices)
         return replace(used, money=money_of(used, self._prices))
 
@@ -172,7 +174,7 @@ class Books:
         """Writes down what was used in all; what the server reported beyond the answers that came, too."""
         self._ended.set()
         self._writer.join()
-        now = getattr(self._tools.engine, "stats", None)
+        now = getattr(self._engine, "stats", None)
         if now is not None and self._stats is not None:
             with self._lock:
                 self._figures = replace(
@@ -187,7 +189,7 @@ class Books:
 
 
 @contextmanager
-def booked(tools: Tools, stage: str, stores: Mapping[str, AnswerStore]) -> Iterator[Books | Unbooked]:
+def booked(tools: Tools, engine: Engine, stage: str, stores: Mapping[str, AnswerStore]) -> Iterator[Books | Unbooked]:
     """The books on one asking, closed when the block ends.
 
     Raises:
@@ -195,11 +197,11 @@ def booked(tools: Tools, stage: str, stores: Mapping[str, AnswerStore]) -> Itera
         BusyError: somebody else has been writing to it for too long.
     """
     settle(tools.home, tools.settings.prices)
-    if getattr(tools.engine, "stats", None) is None:
+    if getattr(engine, "stats", None) is None:
         yield Unbooked()
         return
     take_over(tools.home)
-    books = Books(tools, stage, stores)
+    books = Books(tools, engine, stage, stores)
     try:
         yield books
     except BaseException:

@@ -86,8 +86,8 @@ def standing(home: Home, settings: Settings) -> Standing:
 
 
 def used_up(tools: Tools) -> str:
-    """That the budget is used up, in words; empty where it is not, or the engine costs nothing."""
-    if tools.recipe.engine.kind == "rules" or not limits(tools.settings):
+    """That the budget is used up, in words; empty where it is not, or no engine costs anything."""
+    if tools.recipe.is_free or not limits(tools.settings):
         return ""
     found = standing(tools.home, tools.settings)
     return "" if found.has_room else f"The budget is used up: {', '.join(found.shares)}."

@@ -18,6 +18,7 @@ from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
 from unicorn_assets.stages.embeddings import SYNTHETIC_IMAGE_EMBEDDINGS, TEXT_EMBEDDINGS
 from unicorn_assets.stages.freshness import State
 from unicorn_assets.stages.images import image_reference
+from unicorn_assets.stages.probes import probes
 from unicorn_assets.stages.seeds import CAPTION_SEEDS, SEED_SOURCES
 from unicorn_assets.stages.tools import Tools
 
@@ -46,13 +47,15 @@ READ = (CAPTION_SEEDS.name, *DATASETS)
 
 
 def upstream(recipe: Recipe) -> Mapping[str, Stage]:
-    """The stages that a release of this recipe is made of, down to the shards, in the order of the graph."""
+    """The stages that a release of this recipe is made of, down to the shards, in the order of the graph.
+
+    At their end the probes that it asks for, which a release tells of and is not made of.
+    """
     if recipe.alignment.images is None:
-        return UPSTREAM
+        return {**UPSTREAM, **probes(recipe)}
     above = (SEED_SOURCES, image_reference(recipe), modality_alignment(recipe))
-    return {stage.name: stage for stage in above} | {
-        name: stage for name, stage in UPSTREAM.items() if name not in (SEED_SOURCES.name, MODALITY_ALIGNMENT.name)
-    }
+    below = {name: stage for name, stage in UPSTREAM.items() if stage.sharded}
+    return {**{stage.name: stage for stage in above}, **below, **probes(recipe)}
 
 
 def coverage(tools: Tools) -> tuple[Coverage, dict[str, list[str]]]:

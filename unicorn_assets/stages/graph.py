@@ -6,6 +6,7 @@ from unicorn_assets.stages.contamination import CONTAMINATION
 from unicorn_assets.stages.corpus import UPSTREAM, upstream
 from unicorn_assets.stages.duplicates import NEAR_DUPLICATES
 from unicorn_assets.stages.images import IMAGE_REFERENCE
+from unicorn_assets.stages.probes import EVERY_PROBE
 from unicorn_assets.stages.release import RELEASE
 from unicorn_assets.stages.selection import SELECTION, below
 
@@ -15,7 +16,10 @@ GRAPH: dict[str, Stage] = {
 }
 """The stages of a recipe that leaves its choices as they are."""
 
-EVERY: dict[str, Stage] = {IMAGE_REFERENCE.name: IMAGE_REFERENCE, CONTAMINATION.name: CONTAMINATION, **GRAPH}
+EVERY: dict[str, Stage] = {
+    **{stage.name: stage for stage in (IMAGE_REFERENCE, CONTAMINATION, *EVERY_PROBE)},
+    **GRAPH,
+}
 """Those too that only some recipes have."""
 
 
@@ -27,6 +31,11 @@ def graph(recipe: Recipe) -> dict[str, Stage]:
 def above_the_shards(recipe: Recipe) -> list[str]:
     """Names of the stages that stand upstream of the shards."""
     return [name for name, stage in upstream(recipe).items() if not stage.sharded]
+
+
+def with_shards(recipe: Recipe) -> list[str]:
+    """Names of the stages that have shards."""
+    return [name for name, stage in upstream(recipe).items() if stage.sharded]
 
 
 def below_the_shards(recipe: Recipe) -> dict[str, Stage]:

@@ -12,6 +12,7 @@ from unicorn_assets.release.build import Coverage
 from unicorn_assets.stages import checks, corpus, freshness
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.corpus_meters import corpus_meters
+from unicorn_assets.stages.probes import corpus_figures
 from unicorn_assets.stages.selection import SELECTION, below
 from unicorn_assets.stages.tools import Tools
 
@@ -78,6 +79,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             "expected": covered.expected,
             "changes": releases.counted_changes(folder),
             **corpus_meters(work.lake, list(fresh)),
+            **corpus_figures(work.recipe, work.lake, list(fresh)),
         },
     )
 

@@ -1,4 +1,4 @@
-"""What a step works with: the home, its recipe, and an engine and an encoder that stay open between steps."""
+"""What a step works with: the home, its recipe, and engines and an encoder that stay open between steps."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +33,11 @@ def _image_encoder(chosen: Images) -> ImageEncoder:
     return SentenceImageEncoder(chosen.model, chosen.revision)
 
 
+def prober_of(recipe: Recipe) -> recipes.Engine:
+    """Who answers the probes of a recipe's dialogs: the engine that it names for them, else its own."""
+    return recipe.probing.engine or recipe.engine
+
+
 @dataclass
 class Tools:
     """What a step works with.
@@ -40,7 +45,7 @@ class Tools:
     Args:
         home: where everything stands.
         recipe: the recipe that decides; kept as it is settled for this home.
-        make_engine: opens the engine that the recipe names.
+        make_engine: opens an engine that the recipe names.
         make_encoder: opens the encoder that the recipe names. Tests pass a double here; users choose in the recipe.
         make_image_encoder: opens the encoder of the recipe's images; whoever opens it closes it, since it is used once.
         listener: told (stage, shard, rows done, rows in all or None) as a step goes on, for a progress display.
@@ -54,7 +59,7 @@ class Tools:
     listener: Callable[[str, str, int, int | None], None] | None = None
     seen: "Sequence[State]" = field(default=(), init=False, repr=False)
     """States that the stages below the shards go by for the while, where they have been read; see `corpus.seen`."""
-    _engine: Engine | None = field(default=None, init=False, repr=False)
+    _engines: dict[recipes.Engine, Engine] = field(default_factory=dict, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -73,9 +78,25 @@ class Tools:
     @property
     def engine(self) -> Engine:
         """The engine, opened at its first use."""
-        if self._engine is None:
-            self._engine = self.make_engine(self.recipe.engine, self.settings, self.home.path)
-        return self._engine
+        return self._opened(self.recipe.engine, self.settings)
+
+    @property
+    def prober(self) -> Engine:
+        """Who answers the probes of dialogs, opened at its first use: often the engine itself."""
+        chosen, found = prober_of(self.recipe), self.settings
+        if chosen == self.recipe.engine:
+            return self.engine
+        if chosen.kind == "openai" and found.probing_endpoint is not None:
+            found = found.model_copy(update={"endpoint": found.probing_endpoint})
+        return self._opened(chosen, found)
+
+    def _opened(self, chosen: recipes.Engine, found: Settings) -> Engine:
+        if chosen not in self._engines:
+            if chosen.kind == "vllm":  # two models of ours share devices: one waits until nobody holds the other
+                for other in [one for one in self._engines if one.kind == "vllm"]:
+                    self._engines.pop(other).close()
+            self._engines[chosen] = self.make_engine(chosen, found, self.home.path)
+        return self._engines[chosen]
 
     @property
     def encoder(self) -> Encoder:
@@ -90,8 +111,8 @@ class Tools:
         return chosen(self.recipe.dialogs.rules)
 
     def close(self) -> None:
-        """Frees engine, encoder and what else is loaded."""
-        for opened in (self._engine, self._encoder, self.__dict__.pop("inference", None)):
+        """Frees engines, encoder and what else is loaded."""
+        for opened in (*self._engines.values(), self._encoder, self.__dict__.pop("inference", None)):
             if opened is not None:
                 opened.close()
-        self._engine = self._encoder = None
+        self._engines, self._encoder = {}, None

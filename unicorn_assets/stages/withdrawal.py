@@ -24,12 +24,13 @@ from unicorn_assets.stages.alignment import MODALITY_ALIGNMENT
 from unicorn_assets.stages.captions import EXPANDED_CAPTIONS
 from unicorn_assets.stages.corpus import UPSTREAM
 from unicorn_assets.stages.dialogs import INSTRUCTION_DIALOGS
-from unicorn_assets.stages.graph import below_the_shards
+from unicorn_assets.stages.graph import below_the_shards, with_shards
+from unicorn_assets.stages.probes import EVERY_PROBE, probes
 from unicorn_assets.stages.selection import below
 from unicorn_assets.synthesis.seeds.rows import WITHDRAWN
 
 ASKING = (EXPANDED_CAPTIONS.name, INSTRUCTION_DIALOGS.name)
-"""The stages whose answers are stored."""
+"""The stages whose answers are stored; those of probes are, too, where a recipe has or had them."""
 DUPLICATE = "duplicate"
 """Why a row is set aside whose text an earlier one gives."""
 
@@ -62,6 +63,7 @@ class Reach:
         rows: what was made of them, in the order of the graph; shards that hold nothing of them are left out.
         answers: how many stored answers are for them, by stage.
         releases: how many rows of them releases carry, by release and table; or why that cannot be told.
+        sharded: the assets that have shards.
         below: the assets below the shards, the release last.
     """
 
@@ -71,6 +73,7 @@ class Reach:
     rows: list[Rows]
     answers: dict[str, int]
     releases: dict[str, dict[str, int] | str]
+    sharded: list[str]
     below: list[str]
 
     @property
@@ -81,7 +84,7 @@ class Reach:
     @property
     def partitions(self) -> dict[str, list[str]]:
         """What has to be made anew, by asset: its shards; none for an asset without shards."""
-        sharded = {name: self.shards for name, stage in UPSTREAM.items() if stage.sharded and self.shards}
+        sharded = {name: self.shards for name in self.sharded if self.shards}
         return {lineage.SEEDS: [], **sharded, **{name: [] for name in self.below}}
 
     @property
@@ -134,6 +137,7 @@ def reach(home: Home, recipe: Recipe, kind: Kind, name: str, *, undo: bool = Fal
         rows=rows,
         answers=_answers(home, recipe, seeds),
         releases=dict(_releases(home, seeds)),
+        sharded=with_shards(recipe),
         below=list(below_the_shards(recipe)),
     )
 
@@ -169,7 +173,7 @@ def _ids(table: pa.Table, chosen: pa.ChunkedArray, reason: str | None) -> list[s
 
 def _rows(home: Home, recipe: Recipe, seeds: list[str]) -> Iterator[Rows]:
     lake, shards = home.lake, lineage.by_shard(seeds, recipe.shards)
-    for stage in (*UPSTREAM.values(), *below(recipe).values()):
+    for stage in (*UPSTREAM.values(), *probes(recipe).values(), *below(recipe).values()):
         for shard in sorted(shards) if stage.sharded else [ALL]:
             made = lake.sidecar(stage.name, shard)
             if made is None:
@@ -186,9 +190,11 @@ def _rows(home: Home, recipe: Recipe, seeds: list[str]) -> Iterator[Rows]:
 
 
 def _answers(home: Home, recipe: Recipe, seeds: list[str]) -> dict[str, int]:
-    found = dict.fromkeys(ASKING, 0)
+    probed = (stage.name for stage in EVERY_PROBE if (home.path / "answers" / stage.name).is_dir())
+    asking = (*ASKING, *probed)
+    found = dict.fromkeys(asking, 0)
     for shard, mine in lineage.by_shard(seeds, recipe.shards).items():
-        for stage in ASKING:
+        for stage in asking:
             with AnswerReader(home.answers(stage, shard)) as store:
                 found[stage] += store.count(set(mine)) if len(store) else 0
     return found

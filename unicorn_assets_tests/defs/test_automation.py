@@ -148,7 +148,7 @@ def test_a_shard_of_a_requested_backfill_is_not_requested(deployment):
         backfill_id="clicked",
         asset_graph=graph,
         partition_names=["shard-0000", "shard-0002"],
-        asset_selection=[dg.AssetKey(name) for name in automation.SHARDED],
+        asset_selection=[dg.AssetKey(name) for name in automation.assets_of("shards", deployment.recipe)],
         backfill_timestamp=time.time(),
         tags={},
         dynamic_partitions_store=deployment.instance,
@@ -201,7 +201,7 @@ def test_a_shard_that_was_made_after_all_gets_a_new_count(deployment):
     for _ in range(3):
         deployment.run(requests["shard-0001"], dg.DagsterRunStatus.FAILURE)
     assert "shard-0001" not in deployment.shards()
-    for name in automation.SHARDED:
+    for name in automation.assets_of("shards", deployment.recipe):
         make(GRAPH[name], deployment.tools, "shard-0001", graph=GRAPH, run_id="by hand")
     assert "shard-0001" not in deployment.shards()
     with attempts.opened(deployment.home.state) as tried:
@@ -257,6 +257,15 @@ def test_schedules_are_on_by_default_where_nothing_costs_money(home, recipe, eng
     if chosen is not None:
         settings.update(home.path, "schedule", on=chosen)
     changed = recipe.model_copy(update={"engine": recipe.engine.model_copy(update={"kind": engine, "model": "m"})})
+    for schedule in automation.schedules(Tools(home, changed)):
+        assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is on
+
+
+@pytest.mark.parametrize(("asked", "on"), [(True, False), (False, True)])
+def test_schedules_are_off_by_default_where_probes_cost_money(home, recipe, asked, on):
+    home.prepare()
+    probing = {"round_trip": asked, "engine": {"kind": "openai", "model": "m"}}
+    changed = recipe.model_validate(recipe.model_dump() | {"probing": probing})
     for schedule in automation.schedules(Tools(home, changed)):
         assert (schedule.default_status == dg.DefaultScheduleStatus.RUNNING) is on
 

@@ -58,12 +58,13 @@ def test_graph_is_the_designed_one(home, recipe):
 
 @pytest.fixture(params=["text alone", "images"])
 def tools(request, home, recipe, tmp_path):
-    """Tools without images and benchmarks, as most recipes are, and with a folder and a file of them."""
+    """Tools without images and benchmarks, as most recipes are, and with a folder and a file of them and probes."""
     images = {"path": str(tmp_path), "model": "clip"}
     chosen = recipe if request.param == "text alone" else with_alignment(recipe, method="realign", images=images)
     if request.param != "text alone":
         named = {"benchmarks": ({"name": "vqa", "path": "/vqa.csv"},)}
-        chosen = recipe.model_validate(chosen.model_dump() | {"decontamination": named})
+        probes = {"round_trip": True, "blind_answers": True, "judge": True}
+        chosen = recipe.model_validate(chosen.model_dump() | {"decontamination": named, "probing": probes})
     return tools_for(home, chosen)
 
 
@@ -90,6 +91,20 @@ def test_benchmarks_put_contamination_between_the_datasets_and_the_selection(hom
     assert nodes.get(dg.AssetKey("selection")).parent_keys == datasets | deciders
     job = definitions.resolve_job_def("make_release")
     assert {node.name for node in job.nodes} == {"contamination", "near_duplicates", "selection", "release"}
+
+
+def test_probes_stand_below_the_dialogs_and_belong_to_a_shards_run(home, recipe):
+    chosen = recipe.model_validate(recipe.model_dump() | {"probing": {"round_trip": True, "blind_answers": True}})
+    definitions = build(tools_for(home, chosen))
+    nodes = definitions.resolve_asset_graph()
+    dialogs, captions = dg.AssetKey("instruction_dialogs"), dg.AssetKey("curated_captions")
+    assert nodes.get(dg.AssetKey("round_trip")).parent_keys == {dialogs, captions}
+    assert nodes.get(dg.AssetKey("blind_answers")).parent_keys == {dialogs}
+    for name in ("round_trip", "blind_answers"):
+        assert not nodes.get(dg.AssetKey(name)).child_keys
+        assert {"llm"} < nodes.get(dg.AssetKey(name)).kinds
+    job = definitions.resolve_job_def("make_shards")
+    assert {"round_trip", "blind_answers"} < {node.name for node in job.nodes}
 
 
 def test_every_asset_says_what_it_is(tools):

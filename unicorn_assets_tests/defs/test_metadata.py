@@ -130,6 +130,16 @@ def test_with_images_the_picture_has_their_cloud_too(home, recipe, tmp_path, met
     assert not [key for key in (*found, *shown) if key.endswith("_missing")]
 
 
+def test_probes_show_what_they_found(home, recipe):
+    chosen = recipe.model_validate(recipe.model_dump() | {"probing": {"round_trip": True, "share": 1.0}})
+    found = metadata.metadata(home, materialize(home, chosen)["round_trip", FIRST])
+    assert found["open/asked"] + found["choice/asked"] == found["dagster/partition_row_count"]
+    assert 0 < found["open/low"] < found["open/share"] < found["open/high"] < 1
+    assert "verdict" in found["sample_rows"].md_str
+    assert found[columns.KEY] == columns.known(EVERY["round_trip"])
+    assert not [key for key in found if key.endswith("_missing")]
+
+
 def test_the_release_shows_its_counts_card_and_folder(shown, home):
     found = shown["release"]
     assert found["rows/pretrain"] + found["rows/instruction"] == found["dagster/row_count"]

@@ -18,8 +18,10 @@ from dataclasses import asdict, dataclass, field
 
 from aiohttp import web
 
+from unicorn_assets.engines.rules.answering import guess, read
 from unicorn_assets.engines.rules.dialogs import dialog
 from unicorn_assets.engines.rules.expansion import expand
+from unicorn_assets.synthesis import grading, probing
 from unicorn_assets.synthesis.prompts import TEMPLATES
 
 HUGE = 10 << 20
@@ -94,7 +96,7 @@ class Behaviour:
 def row_of(asked):
     """Task, material and seed of a row's prompt; None for any other prompt."""
     user = asked["messages"][-1]["content"]
-    for task, template in TEMPLATES.items():
+    for task, template in (TEMPLATES | probing.TEMPLATES | {grading.TASK: grading.TEMPLATE}).items():
         if user.startswith(template.user):
             return task, user[len(template.user) :], asked["seed"]
     return None
@@ -106,6 +108,13 @@ def written(asked):
     if row is None:
         return "Blue."
     task, material, seed = row
+    if task == grading.TASK:
+        return json.dumps(dict(zip(grading.CRITERIA, (4, 4, 3, 2), strict=True)))
+    if task in probing.TEMPLATES:
+        caption, _, asked = material.rpartition("\n\nQUESTION\n")
+        question, *options = asked.split("\n")
+        options = [option.partition(". ")[2] for option in options]
+        return read(question, options, caption, seed) if caption else guess(question, options, seed)
     return expand(material, seed) if task == "expansion" else dialog(task, material, material, seed)
 
 

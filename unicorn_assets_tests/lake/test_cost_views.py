@@ -59,6 +59,41 @@ def test_without_a_selection_all_candidates_are_kept(catalog):
     assert not any(fell_at == "selection" for _, fell_at, *_ in found(catalog))
 
 
+def test_probes_are_a_cost_of_their_dialogs(catalog):
+    catalog.execute(
+        "CREATE TABLE round_trip (id VARCHAR, shard VARCHAR, prompt_tokens INT, completion_tokens INT);"
+        "INSERT INTO round_trip VALUES ('a', 's', 5, 1), ('b', 's', 5, 1);"
+    )
+    fields, metrics = json.dumps({"prompts": {"round_trip": "r1"}}), json.dumps({"prices": PRICES})
+    catalog.execute("INSERT INTO materializations VALUES ('round_trip', 's', ?, ?)", [fields, metrics])
+    before = _found_with(catalog, THERE)
+    probed = _found_with(catalog, THERE | {"round_trip"})
+    assert {key: value for key, value in probed.items() if key not in before} == {
+        ("round_trip", None, None, "r1"): (1, pytest.approx(15)),
+        ("round_trip", "selection", "contaminated", "r1"): (1, pytest.approx(15)),
+    }
+    assert {key: value for key, value in probed.items() if key in before} == before
+
+
+def test_grades_are_a_cost_of_their_captions(catalog):
+    catalog.execute(
+        "CREATE TABLE judged_captions (id VARCHAR, shard VARCHAR, prompt_tokens INT, completion_tokens INT);"
+        "INSERT INTO judged_captions VALUES ('b', 's', 5, 1), ('c', 's', 5, 1);"
+    )
+    fields, metrics = json.dumps({"prompts": {"judged_captions": "j1"}}), json.dumps({"prices": PRICES})
+    catalog.execute("INSERT INTO materializations VALUES ('judged_captions', 's', ?, ?)", [fields, metrics])
+    graded = {key: value for key, value in _found_with(catalog, THERE | {"judged_captions"}).items() if "j1" in key}
+    assert graded == {
+        ("judged_captions", None, None, "j1"): (1, pytest.approx(15)),
+        ("judged_captions", "curated_captions", "short", "j1"): (1, pytest.approx(15)),
+    }
+
+
+def _found_with(catalog, there):
+    cost_views.create(catalog, there, anew=True)
+    return found(catalog)
+
+
 def test_the_view_goes_with_what_it_stands_on(catalog):
     cost_views.create(catalog, THERE, anew=True)
     cost_views.create(catalog, set(), anew=True)

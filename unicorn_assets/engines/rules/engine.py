@@ -3,8 +3,10 @@
 from collections.abc import Generator, Iterable
 
 from unicorn_assets.engines.base import Answer, Model, Request
+from unicorn_assets.engines.rules.answering import guess, read
 from unicorn_assets.engines.rules.dialogs import dialog
 from unicorn_assets.engines.rules.expansion import expand
+from unicorn_assets.engines.rules.judging import grades
 from unicorn_assets.errors import EngineError
 
 VERSION = "1"
@@ -26,7 +28,7 @@ class RulesEngine:
         """Answers each request in its turn, one at a time.
 
         Raises:
-            EngineError: a request lacks `seed`, or a dialog's request `caption`, in its source.
+            EngineError: a request's source lacks what its task is about: `seed`, `caption`, `question`, `options`.
         """
         for request in requests:
             yield request, Answer(_answer(request))
@@ -35,10 +37,22 @@ class RulesEngine:
         """Nothing is held."""
 
 
+def _probed(request: Request) -> str:
+    source, number = request.source, request.sampling.seed
+    options = source["options"].split("\n") if source["options"] else []
+    if request.task == "blind_answers":
+        return guess(source["question"], options, number)
+    return read(source["question"], options, source["caption"], number)
+
+
 def _answer(request: Request) -> str:
     try:
         if request.task == "expansion":
             return expand(request.source["seed"], request.sampling.seed)
+        if request.task == "round_trip" or request.task == "blind_answers":
+            return _probed(request)
+        if request.task == "judged_captions":
+            return grades(request.source["seed"], request.source["caption"])
         return dialog(request.task, request.source["seed"], request.source["caption"], request.sampling.seed)
     except KeyError as missing:
         raise EngineError(

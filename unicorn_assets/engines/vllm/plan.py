@@ -53,7 +53,7 @@ class Plan:
         max_model_len: longest prompt and answer together, in tokens; None for the model's own.
         memory_share: share of the device's memory.
         extra_arguments: passed on as they are.
-        hidden: environment variable that is kept from the server, since it holds a key.
+        hidden: environment variables that are kept from the server, since they hold keys.
         start_seconds: longest time until it is healthy.
         idle_seconds: it is stopped after so long without a lease.
         hang_seconds: it is taken to hang after so long without progress.
@@ -69,7 +69,7 @@ class Plan:
     max_model_len: int | None
     memory_share: float
     extra_arguments: tuple[str, ...]
-    hidden: str
+    hidden: tuple[str, ...]
     start_seconds: float
     idle_seconds: float
     hang_seconds: float
@@ -105,7 +105,7 @@ class Plan:
             max_model_len=vllm.max_model_len,
             memory_share=vllm.memory_share,
             extra_arguments=vllm.extra_arguments,
-            hidden=settings.endpoint.api_key_env,
+            hidden=tuple(sorted(settings.key_variables)),
             start_seconds=vllm.start_seconds,
             idle_seconds=vllm.idle_seconds,
             hang_seconds=hang_seconds,
@@ -115,7 +115,7 @@ class Plan:
     def read(cls, text: str) -> "Plan":
         """The plan that `written` wrote."""
         table = json.loads(text)
-        return cls(**table | {"extra_arguments": tuple(table["extra_arguments"])})
+        return cls(**table | {name: tuple(table[name]) for name in ("extra_arguments", "hidden")})
 
     def written(self) -> str:
         """As JSON."""
@@ -150,7 +150,7 @@ class Plan:
 
     def environment(self, mark: str) -> dict[str, str]:
         """The environment: ours without keys, telemetry off, marked."""
-        kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON | {self.hidden}}
+        kept = {name: value for name, value in os.environ.items() if name not in _NOT_PASSED_ON.union(self.hidden)}
         if self.python != sys.executable:
             kept.pop("PYTHONPATH", None)  # meant for this Python, not for that one
         if self.devices:
