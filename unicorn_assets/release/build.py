@@ -16,6 +16,7 @@ from unicorn_assets.release.changes import counted_changes
 from unicorn_assets.release.data import Origin, Progress, silent
 from unicorn_assets.release.inputs import gather
 from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
+from unicorn_assets.release.meters import Meters
 from unicorn_assets.release.publish import intact, latest, publish
 from unicorn_assets.transfer.fitted import FittedTransfer
 
@@ -57,6 +58,7 @@ def build(
     progress: Progress | None = None,
     before: Path | None = None,
     withdrawn: Sequence[Withdrawal] = (),
+    meters: Meters | None = None,
 ) -> Built:
     """Writes the release of these shards into `draft`. The same shards give the same bytes, in whatever order named.
 
@@ -69,6 +71,7 @@ def build(
         progress: told how many rows of both tables are written.
         before: the release before, to tell what changed since; its version is no part of the new one's.
         withdrawn: what is withdrawn now, to tell it.
+        meters: how varied and how good the texts of these shards are, to tell it.
 
     Raises:
         LakeError: a shard is missing, damaged or does not fit the others, a sample has no vector or no seed, no row is
@@ -94,6 +97,7 @@ def build(
             ),
             selection=described.selected(inputs),
             mix=described.mix(inputs, recipe),
+            meters=meters,
             made_by=described.made_by(inputs, transfer.method.image_rule().text),
             licences=_licences(written.origins),
             libraries=described.libraries(),
