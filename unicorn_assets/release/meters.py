@@ -8,14 +8,18 @@ from unicorn_assets.lake.sidecar import Part
 
 
 class Quality(Part):
-    """How the quality scores of captions are spread, 0 to 1 each, and the means of the parts that they are made of."""
+    """How the quality scores of captions are spread, 0 to 1 each, then the means of PARTS, which they are made of."""
 
     captions: int
     mean: float
     low: float
     median: float
     high: float
-    parts: dict[str, float]
+    seed_words: float
+    repetition: float
+    length_fit: float
+    variety: float
+    specificity: float
 
 
 class Meters(Part):
@@ -91,9 +95,8 @@ def _rows(found: Meters) -> Iterator[list[str]]:
     for name, meaning in MEANINGS.items():
         captions, questions = single.get(name) or tuple(_number(side.get(name)) for side in sides)
         yield [name.replace("_", " "), captions, questions, meaning]
-    parts = {} if found.quality is None else found.quality.parts
     for name, meaning in PARTS.items():
-        yield [name.replace("_", " "), _number(parts.get(name)), "", meaning]
+        yield [name.replace("_", " "), _number(getattr(found.quality, name, None)), "", meaning]
 
 
 def _number(value: float | None) -> str:

@@ -105,7 +105,7 @@ class _Judged:
             below = np.cumsum(self._qualities)
             low, median, high = (int(np.searchsorted(below, share * rows)) / STEPS for share in (0.05, 0.5, 0.95))
             spread = {"mean": means.pop("quality"), "low": low, "median": median, "high": high}
-            told["quality"] = {"captions": rows, **spread, "parts": means}
+            told["quality"] = {"captions": rows, **spread, **means}
         if self._topics:
             told |= {"topics": len(self._topics), "topic_entropy": round(entropy(self._topics), 4)}
         return told

@@ -13,7 +13,7 @@ from unicorn_assets_tests.release.lakes import SmallLake
 CAPTIONS = {"texts": 1200, "words": 99_000, "distinct_1": 0.21, "distinct_2": 0.5, "type_token_ratio": 0.125}
 CAPTIONS |= {"opening_share": 0.031, "compression": 2.5, "self_bleu": 0.4}
 PARTS = {"seed_words": 0.9, "repetition": 0.01, "length_fit": 1.0, "variety": 0.75, "specificity": 0.5}
-QUALITY = Quality(captions=1300, mean=0.8712, low=0.7, median=0.88, high=0.95, parts=PARTS)
+QUALITY = Quality(captions=1300, mean=0.8712, low=0.7, median=0.88, high=0.95, **PARTS)
 
 
 @pytest.fixture
