@@ -156,7 +156,7 @@ def test_a_sample_is_traced_from_a_materialization_and_its_story_stands_at_its_a
 
 
 def test_a_green_graph(server, page, traced):
-    page.set_viewport_size({"width": 1400, "height": 560})
+    page.set_viewport_size({"width": 1600, "height": 720})
     clicks.open_graph(page, server.base, wide=True)
     page.wait_for_function(ALL_HAVE_COLOUR, arg=[clicks.NODE, len(GRAPH), MATERIALIZED])
     screenshot(page, "graph")
