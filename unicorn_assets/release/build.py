@@ -10,10 +10,11 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.withdrawals import Withdrawal
+from unicorn_assets.progress import Progress, silent
 from unicorn_assets.recipe import Recipe, Release
 from unicorn_assets.release import card, changes, data, described, images, manifest, tables, transfer_card, withdrawals
 from unicorn_assets.release.changes import counted_changes
-from unicorn_assets.release.data import Origin, Progress, silent
+from unicorn_assets.release.data import Origin
 from unicorn_assets.release.inputs import gather
 from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
 from unicorn_assets.release.meters import Meters
@@ -55,7 +56,7 @@ def build(
     shards: Sequence[str],
     coverage: Coverage,
     draft: Path,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     before: Path | None = None,
     withdrawn: Sequence[Withdrawal] = (),
     meters: Meters | None = None,
@@ -82,7 +83,7 @@ def build(
     pictured = "picture" in inputs.sidecars["modality_alignment"][ALL].files
     with explained(draft):
         _prepare(draft, recipe.release)
-        written = data.write(inputs, draft, recipe.release, progress or silent)
+        written = data.write(inputs, draft, recipe.release, progress)
         transfer.save(draft / images.FILE)
         if pictured:
             copyfile(inputs.file("modality_alignment", ALL, "picture"), draft / transfer_card.PICTURE)

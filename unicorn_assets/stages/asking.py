@@ -12,9 +12,9 @@ from typing import Any
 
 from unicorn_assets.engines.base import Answer, Request
 from unicorn_assets.errors import LakeError
+from unicorn_assets.progress import Progress
 from unicorn_assets.settings import Prices
 from unicorn_assets.stages.accounting import Usage, bill, tariff
-from unicorn_assets.stages.base import Progress
 from unicorn_assets.stages.books import booked
 from unicorn_assets.stages.budget import exceeded
 from unicorn_assets.stages.settling import settle
