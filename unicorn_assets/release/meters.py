@@ -35,8 +35,8 @@ class Meters(Part):
         quality: the quality of the curated captions.
     """
 
-    captions_diversity: dict[str, float] = Field(default_factory=dict)
-    questions_diversity: dict[str, float] = Field(default_factory=dict)
+    captions_diversity: dict[str, int | float] = Field(default_factory=dict)
+    questions_diversity: dict[str, int | float] = Field(default_factory=dict)
     vendi_score: float | None = None
     topics: int | None = None
     topic_entropy: float | None = None
