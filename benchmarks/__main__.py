@@ -9,6 +9,7 @@ BENCHMARKS = (
     "answer_store",
     "selection",
     "transfer",
+    "unpaired",
     "encoding",
     "torch_dataset",
     "lineage",

@@ -68,8 +68,8 @@ class Alignment(Section):
         default=None, gt=0, lt=1, description="c3: cosine to a row without noise that the noise leaves; 0.9 by default."
     )
     noise_seed: int = Field(default=0, ge=0, description="c3: other seeds draw other noise.")
-    rounds: Count = Field(default=3, description="matched: how often images are matched with texts.")
-    shrinkage: float = Field(default=0.01, gt=0, le=1, description="matched: of the covariances.")
+    rounds: Count = Field(default=10, description="matched: how often texts are matched with images at the most.")
+    kept: float = Field(default=0.6, gt=0, le=1, description="matched: share of the pairs, the surest, that count.")
     images: Images | None = None
 
     @model_validator(mode="after")

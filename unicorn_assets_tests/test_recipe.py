@@ -158,7 +158,7 @@ def test_every_wrong_key_is_told_at_once():
         ),
         (SMALL + '[alignment]\nmethod = "c3"\nnoise_cosine = 1.0', "alignment.noise_cosine: .*less than 1.*given: 1.0"),
         (SMALL + '[alignment]\nmethod = "c3"\nnoise_sigma = 0', "alignment.noise_sigma: .*greater than 0"),
-        (SMALL + '[alignment]\nmethod = "matched"\nshrinkage = 0', "alignment.shrinkage: .*greater than 0"),
+        (SMALL + '[alignment]\nmethod = "matched"\nkept = 0', "alignment.kept: .*greater than 0"),
         (SMALL + '[alignment.images]\nmodel = "clip"', "alignment.images.path: this key is missing"),
         (SMALL + '[alignment.images]\npath = ""', "alignment.images.path: must name a folder or a file"),
         (

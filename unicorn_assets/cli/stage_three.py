@@ -46,9 +46,11 @@ from unicorn_assets.transfer import choices
     type=click.IntRange(2),
     help="aniso, matched: rows of a side to fit on.",
 )
-@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="matched: rounds of matching.")
 @click.option(
-    "--shrinkage", default=0.01, show_default=True, type=float, help="matched: of the covariances, above 0 to 1."
+    "--rounds", default=10, show_default=True, type=click.IntRange(1), help="matched: most rounds of matching."
+)
+@click.option(
+    "--kept", default=0.6, show_default=True, type=float, help="matched: share of the pairs that count, above 0 to 1."
 )
 def transfer(
     method: str | None,
@@ -64,14 +66,14 @@ def transfer(
     noise_seed: int,
     sample: int,
     rounds: int,
-    shrinkage: float,
+    kept: float,
 ) -> None:
     """Carry text embeddings over into image space: a file with the columns id and embedding in, another out."""
     from unicorn_assets.cli import transfer as command
     from unicorn_assets.transfer.c3 import chosen_noise
     from unicorn_assets.transfer.fitting import Options
 
-    options = Options(renormalise, chosen_noise(noise_sigma, noise_cosine, noise_seed), sample, rounds, shrinkage)
+    options = Options(renormalise, chosen_noise(noise_sigma, noise_cosine, noise_seed), sample, rounds, kept)
     command.transfer(method, text, images, out, options=options, fitted=fitted, keep=keep, dtype=dtype)
 
 

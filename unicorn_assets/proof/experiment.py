@@ -18,7 +18,7 @@ from unicorn_assets.proof.rows import ROWS
 from unicorn_assets.proof.sizes import SIZES, Size
 
 VERSION = 3
-"""Bumped by hand when any row would come out otherwise; results of another version are not used."""
+"""Bumped by hand when all rows would come out otherwise; results of another version are not used (see `Row` too)."""
 
 LOCK = "lock"
 """File in a world's folder, locked by who is at work there."""
@@ -83,7 +83,7 @@ def results(plan: Plan) -> list[dict[str, Any]]:
 
 def gaps(plan: Plan) -> list[dict[str, float]]:
     """The gap of each world that is finished, as `World.gap` measures it."""
-    found = (_read(_gap_path(plan, seed), SIZES[plan.size]) for seed in range(plan.seeds))
+    found = (_read(_gap_path(plan, seed), made_by(SIZES[plan.size])) for seed in range(plan.seeds))
     return [one["gap"] for one in found if one is not None]
 
 
@@ -101,7 +101,7 @@ def world(plan: Plan, seed: int, progress: Progress | None = None) -> list[dict[
         for name in plan.rows
         if result(plan, name, seed, reader) is None
     ]
-    if wanted or _read(_gap_path(plan, seed), SIZES[plan.size]) is None:
+    if wanted or _read(_gap_path(plan, seed), made_by(SIZES[plan.size])) is None:
         _examine(plan, seed, wanted, progress or (lambda text: print(f"seed {seed}: {text}", file=sys.stderr)))
     return _finished(plan, seed)
 
@@ -113,20 +113,25 @@ def _finished(plan: Plan, seed: int) -> list[dict[str, Any]]:
 
 def result(plan: Plan, name: str, seed: int, reader: int) -> dict[str, Any] | None:
     """A finished row, or None: not there, cut short, of another size or version."""
-    return _read(_path(plan, name, seed, reader), SIZES[plan.size])
+    return _read(_path(plan, name, seed, reader), _row_made_by(plan, name))
 
 
-def _read(path: Path, size: Size) -> dict[str, Any] | None:
+def _read(path: Path, wanted: dict[str, Any]) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if found.get("made_by") == made_by(size) else None
+    return found if found.get("made_by") == wanted else None
 
 
 def made_by(size: Size) -> dict[str, Any]:
     """What decides how a world of that size comes out, beside its seed."""
     return {"version": VERSION, "size": size.figures(), "torch": version("torch"), "numpy": version("numpy")}
+
+
+def _row_made_by(plan: Plan, name: str) -> dict[str, Any]:
+    version = ROWS[name].version
+    return made_by(SIZES[plan.size]) | ({"row_version": version} if version > 1 else {})
 
 
 def _path(plan: Plan, name: str, seed: int, reader: int) -> Path:
@@ -149,7 +154,8 @@ def _examine(plan: Plan, seed: int, wanted: Sequence[tuple[str, int]], tell: Pro
         write_whole(_gap_path(plan, seed), json.dumps(gap, indent=1))
         for number, (name, reader) in enumerate(wanted, start=1):
             found = examine(here, LESSONS[name](here), reader)
-            content = {"row": name, "seed": seed, "reader": reader, **found.figures(), "made_by": made_by(here.size)}
+            content = {"row": name, "seed": seed, "reader": reader, **found.figures()}
+            content["made_by"] = _row_made_by(plan, name)
             write_whole(_path(plan, name, seed, reader), json.dumps(content, indent=1))
             places, exact = found.score.places, found.score.exact
             tell(f"{number} of {len(wanted)}: {name}: places {places:.3f}, exact {exact:.3f} ({found.seconds:.0f} s)")

@@ -130,6 +130,7 @@ def _align(work: Work, drafts: Drafts) -> Made:
         "transfer": transfer.version,
         "method": transfer.method.name,
         "fitted_on": {"captions": transfer.sample} | ({} if transfer.images is None else {"images": transfer.images}),
+        "fit": dict(transfer.method.parameters),
         "lost": gap.lost,
         GAP: gap.report.figures(axes=None),
         **undrawn,
@@ -187,7 +188,7 @@ def _fit(work: Work, texts: Embeddings, images: Embeddings | None) -> FittedTran
         noise=chosen_noise(chosen.noise_sigma, chosen.noise_cosine, chosen.noise_seed),
         sample=chosen.sample,
         rounds=chosen.rounds,
-        shrinkage=chosen.shrinkage,
+        kept=chosen.kept,
     )
     read = images if chosen.method in USE_IMAGES else None
     found = fit(chosen.method, texts, read, options, lambda what, done, total: work.progress(done, total))

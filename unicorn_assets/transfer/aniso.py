@@ -23,8 +23,8 @@ import numpy as np
 
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.base import Carried, ImageRule, Rows
-from unicorn_assets.transfer.gaussian import product
 from unicorn_assets.transfer.none import unchanged
+from unicorn_assets.transfer.products import product
 from unicorn_assets.transfer.realign import recentred
 from unicorn_assets.transfer.restoring import restored
 from unicorn_assets.transfer.rows import Doubles, check, directions, emptied

@@ -17,6 +17,6 @@ READS: Mapping[Name, tuple[str, ...]] = {
     "c3": ("noise_sigma", "noise_cosine", "noise_seed"),
     "realign": (),
     "aniso": (),
-    "matched": ("rounds", "shrinkage"),
+    "matched": ("rounds", "kept"),
 }
 """The options that a method reads, beside the size of its sample."""

@@ -34,15 +34,15 @@ class Options:
         renormalise: `mean_shift`: the paper's form rather than its code's.
         noise: `c3`: how much.
         sample: `aniso`, `matched`: rows of each side, drawn by the hash of their ids, that the fit looks at.
-        rounds: `matched`: how often texts are matched.
-        shrinkage: `matched`: of the covariances.
+        rounds: `matched`: how often texts are matched at the most.
+        kept: `matched`: share of the pairs that count.
     """
 
     renormalise: bool = True
     noise: Noise = field(default_factory=lambda: Noise(cosine=COSINE))
     sample: int = SETTLED
-    rounds: int = 3
-    shrinkage: float = 0.01
+    rounds: int = 10
+    kept: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,11 @@ def _aniso(sides: Sides, options: Options) -> Fit:
 
 def _matched(sides: Sides, options: Options) -> Fit:
     texts, images = _samples(sides, options)
-    method = Matched.fit(texts.rows(), images.rows(), rounds=options.rounds, shrinkage=options.shrinkage)
+
+    def told(done: int) -> None:
+        sides.progress("rounds, at the most", done, options.rounds)
+
+    method = Matched.fit(texts.rows(), images.rows(), rounds=options.rounds, kept=options.kept, progress=told)
     return method, len(texts.rows()), len(images.rows())
 
 

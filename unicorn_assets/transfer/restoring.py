@@ -61,3 +61,8 @@ def positive(value: Any) -> bool:
 def maybe(will_do: Callable[[Any], bool]) -> Callable[[Any], bool]:
     """The same, or nothing."""
     return lambda value: value is None or will_do(value)
+
+
+def share(value: Any) -> bool:
+    """A number from 0 to 1."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -107,14 +107,15 @@ def test_it_tells_what_the_transfer_did_in_a_table_and_in_words(facts: Manifest,
 def test_of_a_fit_with_images_it_tells_how_near_the_texts_came(facts: Manifest) -> None:
     transfer = facts.made_by.transfer | {
         "method": "matched",
-        "rounds": 3,
-        "shrinkage": 0.01,
+        "rounds": 4,
+        "kept": 0.6,
+        "explained": 0.9,
         "fitted_on": {"captions": 12_000, "images": 11_000},
         "gap": gap(images=True),
     }
     made_by = facts.made_by.model_copy(update={"transfer": transfer})
     text = card.render(facts.model_copy(update={"made_by": made_by}), {})
-    assert "`matched`, rounds 3, shrinkage 0.01, version" in text
+    assert "`matched`, rounds 4, kept 0.6, version" in text
     assert "the transfer was fitted to the embeddings of 30 images, which nobody paired" in text
     assert "The transfer was fitted on 12,000 captions and 11,000 images." in text
     assert re.search(r"The Frechet distance to the images is [\d.]+ before and [\d.]+ after it", text)

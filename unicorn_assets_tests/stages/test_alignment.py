@@ -34,7 +34,7 @@ OPTIONS = {
     "c3": {"noise_sigma": 0.05, "noise_seed": 3},
     "realign": {},
     "aniso": {},
-    "matched": {"rounds": 2, "shrinkage": 0.1},
+    "matched": {"rounds": 2, "kept": 0.5},
 }
 
 
@@ -104,7 +104,7 @@ def test_a_method_is_decided_by_what_it_reads(home, recipe, tmp_path):
         seen[method] = fields(home, with_alignment(recipe, method=method, **more))["alignment"]
     assert seen["none"] == {"method": "none", "sample": 60}
     assert seen["realign"] == {"method": "realign", "sample": 60}
-    assert seen["matched"] == {"method": "matched", "sample": 60, "rounds": 3, "shrinkage": 0.01}
+    assert seen["matched"] == {"method": "matched", "sample": 60, "rounds": 10, "kept": 0.6}
     noise = {"noise_sigma": None, "noise_cosine": 0.9, "noise_seed": 0}
     assert seen["c3"] == {"method": "c3", "sample": 60} | noise
     assert fields(home, with_alignment(recipe, method="c3", noise_cosine=0.9))["alignment"] == seen["c3"]
@@ -145,6 +145,7 @@ def test_images_beside_a_method_without_them_measure_it(home, recipe, tmp_path):
     found = GapReport.restore(measured.metrics["gap"])
     assert found.images.rows == found.used.rows == 90
     assert measured.metrics["fitted_on"] == {"captions": 60}
+    assert measured.metrics["fit"] == {"renormalise": True}
 
 
 def checked(spec, **metrics):

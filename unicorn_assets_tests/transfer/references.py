@@ -100,26 +100,39 @@ def _aniso(y, x, ids):
     return unit(first - first.mean(0) + x.mean(0))
 
 
-def _root(matrix, power):
-    values, axes = np.linalg.eigh(matrix)
-    return (axes * values**power) @ axes.T
+def _ridge(y, x, penalty):
+    """The map and its generalised cross-validation error, by the hat matrix."""
+    inverse = np.linalg.inv(y.T @ y + penalty * np.eye(y.shape[1])) @ y.T
+    hat = y @ inverse
+    error = ((x - hat @ x) ** 2).sum() / (1 - (1 + np.trace(hat)) / len(y)) ** 2
+    return error, inverse @ x
 
 
-def _shrunk(matrix):
-    return 0.99 * matrix + 0.01 * np.trace(matrix) / len(matrix) * np.eye(len(matrix))
+def _guessed(carried, y, x):
+    """Pairs that count, and their mean cosine."""
+    placed, centred = unit(carried - x.mean(0)), unit(x - x.mean(0))
+    cosines = placed @ centred.T
+    near = cosines - np.sort(cosines, axis=0)[-10:].mean(axis=0) / 2
+    order = np.argsort(-near.max(axis=1), kind="stable")[: max(y.shape[1] + 1, -(-6 * len(y) // 10))]
+    found = near.argmax(axis=1)[order]
+    return y[order], x[found], cosines[order, found].mean()
 
 
 def _matched(y, x, ids):
-    goal, centred = _shrunk(np.cov(x.T, bias=True)), unit(x - x.mean(0))
-    carried = y - y.mean(0) + x.mean(0)
-    for _ in range(3):
-        cosines = centred @ unit(carried - x.mean(0)).T
-        hubs = np.sort(cosines, axis=0)[-10:].mean(axis=0) / 2
-        taken = y[(cosines - hubs).argmax(axis=1)]
-        half, inverse = (_root(_shrunk(np.cov(taken.T, bias=True)), power) for power in (0.5, -0.5))
-        matrix = inverse @ _root(half @ goal @ half, 0.5) @ inverse
-        carried = (y - taken.mean(0)) @ matrix + x.mean(0)
-    return unit(carried)
+    carried = unit(y - y.mean(0) + x.mean(0))
+    said, shown, near = _guessed(carried, y, x)
+    for done in range(10):
+        from_, to = said - said.mean(0), shown - shown.mean(0)
+        tried = (_ridge(from_, to, penalty) for penalty in 10.0 ** np.arange(-10, 0.5, 0.5) * (from_**2).sum())
+        matrix = min(tried, key=lambda one: one[0])[1]
+        matrix = matrix * np.linalg.norm(to) / np.linalg.norm(from_ @ matrix)
+        following = unit((y - said.mean(0)) @ matrix + shown.mean(0))
+        before = near
+        said, shown, near = _guessed(following, y, x)
+        if done and near - before < (1 - before) / 16:
+            break
+        carried = following
+    return carried
 
 
 _REFERENCES = {

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import LakeError, TransferError
-from unicorn_assets.transfer import matched
 from unicorn_assets.transfer.aniso import Blocks
 from unicorn_assets.transfer.choices import NEED_COVARIANCES
 from unicorn_assets.transfer.fitted import METHODS as CLASSES
@@ -159,20 +158,14 @@ def test_what_to_do_with_real_images(name):
         rule.carry(np.zeros((3, WIDTH)))
 
 
-@pytest.mark.parametrize("name", ["c3_images", "realign", "aniso", "matched"])
-def test_the_gap_between_the_centroids_closes(name):
+@pytest.mark.parametrize(("name", "most"), [("c3_images", 0.25), ("realign", 0.25), ("aniso", 0.25), ("matched", 0.35)])
+def test_the_gap_between_the_centroids_closes(name, most):
+    """`matched` does not bring all texts to all images: only those that images were found for."""
     y, x = texts(3000), images(3000)
     carried = fitted(name, y, x).apply(y).vectors
     before, after = (float(np.linalg.norm(rows.mean(0) - x.mean(0))) for rows in (y, carried))
     assert before > 0.35
-    assert after < 0.25 * before
-
-
-def test_matched_brings_the_covariance_to_that_of_the_images():
-    y, x = texts(3000), images(3000)
-    carried = fitted("matched", y, x).apply(y).vectors
-    before, after = (float(np.linalg.norm(np.cov(rows.T) - np.cov(x.T))) for rows in (y, carried))
-    assert after < 0.4 * before
+    assert after < most * before
 
 
 @pytest.mark.parametrize("name", ["aniso", "matched"])
@@ -189,7 +182,7 @@ GOLDEN = {
     "c3_images": [0.01107, 0.37671, -0.32484, 0.23567],
     "realign": [-0.01383, 0.56776, -0.18395, 0.12373],
     "aniso": [-0.01111, 0.56937, -0.17592, 0.13219],
-    "matched": [0.00562, 0.43584, -0.17332, 0.11845],
+    "matched": [-0.0047, 0.39316, -0.03949, 0.13392],
 }
 
 
@@ -218,12 +211,6 @@ def test_texts_or_images_that_are_all_alike_are_refused(fit):
             fit(alike, images(dtype=dtype))
         with pytest.raises(TransferError, match="All images have the same embedding"):
             fit(texts(dtype=dtype), alike)
-
-
-def test_images_that_are_all_nearest_to_one_text_are_refused(monkeypatch):
-    monkeypatch.setattr(matched, "nearest", lambda images, texts: np.zeros(len(images), np.int64))
-    with pytest.raises(TransferError, match="One and the same text is nearest to every image"):
-        Matched.fit(texts(), images())
 
 
 @every_method
