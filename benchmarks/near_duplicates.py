@@ -90,6 +90,8 @@ def write(folder: Path, rows: int) -> list[str]:
 
 
 def ours(folder: Path, shards: list[str]) -> Callable[[], Figures]:
+    import pyarrow as pa
+
     from unicorn_assets.curation.duplicates.signatures import algorithm
     from unicorn_assets.duplicates import Duplicates
     from unicorn_assets.home import Home
@@ -104,6 +106,7 @@ def ours(folder: Path, shards: list[str]) -> Callable[[], Figures]:
     from unicorn_assets.stages.tools import Tools
 
     algorithm()
+    pa.array([0])  # pyarrow imports pandas at its first array
     home = Home(folder / "home")
     every = shard_names(len(list((folder / "jsonl").iterdir())))
     seeds = Seeds(sources=(Source(name="none", path="/none"),))

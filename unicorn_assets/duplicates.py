@@ -1,6 +1,6 @@
 """The recipe's section [duplicates]: which texts are compared, how near is too near, and what then leaves."""
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from unicorn_assets.section import Count, Section
 
@@ -15,11 +15,17 @@ class Duplicates(Section):
     jaccard: float = Field(
         default=0.8, ge=0.3, le=1, description="Share of common shingles of two texts from which they are near."
     )
-    containment: float | None = Field(
+    containment: float = Field(
         default=0.9,
+        le=1,
+        description="Share of a caption's shingles in a longer one from which they are near; 0: not judged.",
+    )
+    cosine: float | None = Field(
+        default=None,
         ge=0.5,
         le=1,
-        description="Share of a caption's shingles in a longer one from which they are near; not judged if left out.",
+        description="Cosine of two captions' embeddings from which they are near; meaning is not compared without it. "
+        "Of n captions it takes n * n / 2 products of vectors.",
     )
     lost_questions: float = Field(
         default=1.0,
@@ -31,3 +37,10 @@ class Duplicates(Section):
     most: float = Field(
         default=0.2, ge=0, le=1, description="Share of captions that have a better twin, from which a check warns."
     )
+
+    @field_validator("containment")
+    @classmethod
+    def _judged(cls, containment: float) -> float:
+        if containment != 0 and containment < 0.5:
+            raise ValueError("must be 0.5 at least, or 0 to judge none")
+        return containment

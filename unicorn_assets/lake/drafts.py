@@ -22,6 +22,7 @@ class Drafts:
             "vectors": lake.vectors(stage, shard),
             "set_aside": lake.set_aside(stage, shard),
             "pairs": lake.pairs(stage, shard),
+            "texts": lake.texts(stage, shard),
             "transfer": lake.transfer(stage, shard),
             "requests": lake.requests(stage, shard),
             "picture": lake.picture(stage, shard),

@@ -15,7 +15,7 @@ LAKE_VERSION = 1
 ALL = "all"
 """The shard name of stages that have no shards."""
 
-BESIDE = ("set_aside", "pairs")
+BESIDE = ("set_aside", "pairs", "texts")
 """Folders in that of a stage, for files of the same names as those of its rows, which stand alone that way."""
 
 
@@ -40,6 +40,10 @@ class Lake:
     def pairs(self, stage: str, shard: str) -> Path:
         """Pairs of rows that are near each other, where the stage looks for them."""
         return self.root / stage / "pairs" / f"{shard}.parquet"
+
+    def texts(self, stage: str, shard: str) -> Path:
+        """Texts that are near others, where the stage looks for them."""
+        return self.root / stage / "texts" / f"{shard}.parquet"
 
     def picture(self, stage: str, shard: str) -> Path:
         """The picture of a fitted transfer, where the stage draws one."""

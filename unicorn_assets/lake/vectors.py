@@ -230,8 +230,11 @@ class VectorRows:
     def take(self, names: NDArray[Any], rows: NDArray[Any]) -> Halves:
         """The vectors, (n, dimension), that stand in the rows (n,) of the files with these names (n,)."""
         taken = np.empty((len(rows), self.dimension), np.float16)
-        order = np.lexsort((rows, names))
-        for place in order:
-            part, offset = divmod(int(rows[place]), BATCH_ROWS)
-            taken[place] = self._parts[int(names[place])][part][offset]
+        part, offset = np.divmod(np.asarray(rows), BATCH_ROWS)
+        order = np.lexsort((part, names))
+        names, part = np.asarray(names)[order], part[order]
+        begins = np.flatnonzero(np.append(True, (names[1:] != names[:-1]) | (part[1:] != part[:-1]))[: len(order)])
+        for begin, end in zip(begins.tolist(), [*begins[1:].tolist(), len(order)], strict=True):
+            here = order[begin:end]  # those of one record batch
+            taken[here] = self._parts[int(names[begin])][int(part[begin])][offset[here]]
         return taken

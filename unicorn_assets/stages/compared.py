@@ -9,12 +9,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from unicorn_assets.curation.duplicates.pairs import Numbers
+from unicorn_assets.curation.decisions import Ids
+from unicorn_assets.curation.duplicates import semantic
+from unicorn_assets.curation.duplicates.banding import shape
 from unicorn_assets.curation.duplicates.signatures import algorithm, signatures
 from unicorn_assets.duplicates import Duplicates
+from unicorn_assets.identity import shard_names
 from unicorn_assets.lake import signature_files
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import Lake
+from unicorn_assets.lake.lists import fixed_ids, ids
 from unicorn_assets.lake.shards import open_parquet, readable
 from unicorn_assets.lake.signature_files import Signed
 from unicorn_assets.stages.base import Work
@@ -37,11 +41,6 @@ class Texts:
     places: NDArray[np.int32]
     texts: Any
 
-    def at(self, places: Numbers) -> list[str]:
-        """The texts at these places of the shard."""
-        found: list[str] = self.texts.take(pa.array(places)).to_pylist()
-        return found
-
 
 @dataclass(frozen=True)
 class Kind:
@@ -53,6 +52,7 @@ class Kind:
         read: reads the texts of a shard.
         words: words of a shingle.
         contained: least share of a text's shingles in a longer one; None where that is not judged.
+        cosine: least cosine of two texts' embeddings; None where meaning is not compared.
     """
 
     name: str
@@ -60,6 +60,13 @@ class Kind:
     read: Callable[[Lake, str], Texts]
     words: Callable[[Duplicates], int]
     contained: Callable[[Duplicates], float | None]
+    cosine: Callable[[Duplicates], float | None]
+
+    def judged_by(self, chosen: Duplicates) -> dict[str, Any]:
+        """What decides whether two texts of it are near, beside the texts."""
+        cosine = self.cosine(chosen)
+        meant = {} if cosine is None else {"semantic": {"cosine": cosine, "version": semantic.VERSION}}
+        return {"words": self.words(chosen), "containment": self.contained(chosen), **meant}
 
     def header(self, work: Work, shard: str) -> dict[str, Any]:
         """Which texts of a shard signatures are of, by content, and by which algorithm.
@@ -67,30 +74,34 @@ class Kind:
         Raises:
             LakeError: the shard is missing or damaged.
         """
-        content = [work.lake.need(stage, shard).files["rows"].sha256 for stage in self.sources]
-        return {"texts": content, "words": self.words(work.recipe.duplicates), "algorithm": dict(algorithm())}
+        chosen, content = work.recipe.duplicates, [work.lake.need(stage, shard).files["rows"] for stage in self.sources]
+        return {
+            "texts": [one.sha256 for one in content],
+            "words": self.words(chosen),
+            "bands": shape(chosen.jaccard),
+            "algorithm": dict(algorithm()),
+        }
 
-    def signed(self, work: Work, shard: str) -> Signed:
-        """The signatures of a shard's texts: those that are kept, or new ones where the texts are others.
+    def signed(self, work: Work, shard: str) -> tuple[Signed, str]:
+        """A shard's texts and their signatures: those that are kept, or new ones where the texts are others.
+
+        With them a word that changes when the shard's texts do.
 
         Raises:
             LakeError: the shard is missing or damaged, or the signatures cannot be written.
         """
         path, header = work.tools.home.signatures(self.name, shard), self.header(work, shard)
+        content = digest(header)
         found = signature_files.read(path, header)
         if found is not None:
-            return found
+            return found, content
         texts = self.read(work.lake, shard)
-        parts = list(signatures(texts.texts.to_pylist(), header["words"]))
-        signature_files.write(path, header, texts.ids.to_pylist(), texts.places, parts)
+        parts = list(signatures(texts.texts.to_pylist(), header["words"], work.recipe.duplicates.jaccard))
+        signature_files.write(path, header, texts.ids, texts.places, texts.texts, parts)
         written = signature_files.read(path, header)
         if written is None:
             raise TypeError(f"{path} does not read back")
-        return written
-
-    def content(self, work: Work, shard: str) -> str:
-        """A word that changes when the shard's texts do."""
-        return digest(self.header(work, shard))
+        return written, content
 
 
 def _read(lake: Lake, stage: str, shard: str, columns: Sequence[str]) -> pa.Table:
@@ -116,13 +127,19 @@ def _questions(lake: Lake, shard: str) -> Texts:
 
 
 CAPTIONS = Kind(
-    "caption", ("pretrain_dataset",), _captions, lambda chosen: chosen.words, lambda chosen: chosen.containment
+    "caption",
+    ("pretrain_dataset",),
+    _captions,
+    lambda chosen: chosen.words,
+    lambda chosen: chosen.containment or None,
+    lambda chosen: chosen.cosine,
 )
 QUESTIONS = Kind(
     "question",
     ("instruction_dialogs", "instruction_dataset"),
     _questions,
     lambda chosen: chosen.question_words,
+    lambda chosen: None,
     lambda chosen: None,
 )
 
@@ -132,21 +149,36 @@ def kinds(chosen: Duplicates) -> list[Kind]:
     return [kind for kind, wanted in ((CAPTIONS, chosen.captions), (QUESTIONS, chosen.questions)) if wanted]
 
 
-def quality(lake: Lake, shard: str, ids: Any) -> NDArray[np.float64]:
+def forget_others(work: Work) -> None:
+    """Removes the signatures of shards and kinds that the recipe does not have; texts stand in them."""
+    wanted, shards = kinds(work.recipe.duplicates), set(shard_names(work.recipe.shards))
+    for kind in (CAPTIONS, QUESTIONS):
+        for path in work.tools.home.signatures(kind.name, "*").parent.glob("*.arrow"):
+            if kind not in wanted or path.stem not in shards:
+                path.unlink(missing_ok=True)
+
+
+def quality(lake: Lake, shard: str, wanted: Ids) -> NDArray[np.float64]:
     """The quality of some rows of a shard's curated captions, (n,); 0 where they have none.
 
     Args:
         lake: the lake.
         shard: the shard.
-        ids: the rows, as an Arrow array of strings.
+        wanted: the rows, (n,).
 
     Raises:
         LakeError: the shard's curated captions are missing or damaged.
     """
-    with open_parquet(lake.rows("curated_captions", shard)) as parquet:
+    path, good = lake.rows("curated_captions", shard), np.zeros(len(wanted))
+    with open_parquet(path) as parquet, readable(path):
         if "quality" not in parquet.schema_arrow.names:
-            return np.zeros(len(ids))
-    found = _read(lake, "curated_captions", shard, ["id", "quality"])
-    place = pc.index_in(ids, value_set=found["id"].combine_chunks())
-    values = pc.fill_null(pc.cast(found["quality"].take(place), pa.float64()), 0.0)
-    return np.nan_to_num(np.asarray(values, np.float64), nan=0.0)
+            return good
+        found = parquet.read(["id", "quality"])
+    there = ids(fixed_ids(found["id"]))
+    if not len(there):
+        return good
+    values = np.nan_to_num(np.asarray(pc.fill_null(pc.cast(found["quality"], pa.float64()), 0.0)), nan=0.0)
+    place = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
+    known = there[place] == wanted
+    good[known] = values[place[known]]
+    return good

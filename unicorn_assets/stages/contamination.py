@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from unicorn_assets.curation import decisions
+from unicorn_assets.curation.decisions import Leaving
 from unicorn_assets.curation.decontamination import Match, Meanings, Ngrams, Source
 from unicorn_assets.identity import shard_name, shard_number
 from unicorn_assets.lake.drafts import Drafts
@@ -70,8 +71,9 @@ def _fields(tools: Tools) -> dict[str, Any]:
     return corpus.corpus_fields(tools) | _decided_by(tools) | warns
 
 
-def decide(work: Work) -> pa.Table:
-    """The decisions that follow: every contaminated candidate is left out."""
+def decide(work: Work, left: Leaving) -> pa.Table:
+    """The decisions that follow, whatever has left: every contaminated candidate is left out."""
+    del left
     rows = read_rows(work.lake.rows(CONTAMINATION.name, ALL))
     return decisions.table_of(
         {

@@ -20,7 +20,7 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.shards import BATCH_ROWS, parquet_writer
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.release.tables import SOURCES
-from unicorn_assets.stages import checks, contamination, corpus, duplicates, emptied, mixing
+from unicorn_assets.stages import checks, contamination, corpus, deduplication, duplicates, emptied, mixing
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.candidates import Corpus, read_corpus
 from unicorn_assets.stages.tools import Tools
@@ -32,16 +32,17 @@ class Rule:
 
     Args:
         stage: the stage below the shards whose rows it goes by, as the recipe wants it; None where it does not.
-        decide: the decisions that follow from that stage's rows, as a table of `decisions.SCHEMA`.
+        decide: the decisions that follow from that stage's rows, as a table of `decisions.SCHEMA`; told what leaves by
+            the rules before, so that nothing is kept out for what does not go out itself.
     """
 
     stage: Callable[[Recipe], Stage | None]
-    decide: Callable[[Work], pa.Table]
+    decide: Callable[[Work, Leaving], pa.Table]
 
 
 RULES: tuple[Rule, ...] = (
     Rule(contamination.contamination, contamination.decide),
-    Rule(duplicates.near_duplicates, duplicates.decide),
+    Rule(duplicates.near_duplicates, deduplication.decide),
 )
 """All rules; of two that keep a row out the first gives the reason. A rule's stage stands after those before it."""
 
@@ -63,7 +64,7 @@ def below(recipe: Recipe) -> Mapping[str, Stage]:
 
 
 def _fields(tools: Tools) -> dict[str, Any]:
-    fields = corpus.corpus_fields(tools)
+    fields = corpus.corpus_fields(tools) | deduplication.fields(tools.recipe)
     if tools.recipe.mix.wanted:
         fields["mix"] = tools.recipe.mix.model_dump(mode="json")
     return fields
@@ -74,9 +75,12 @@ def _select(work: Work, drafts: Drafts) -> Made:
         corpus.refuse_stale(work, deciders(work.recipe))
         _, fresh = corpus.coverage(work.tools)
     wanted = work.recipe.mix
-    found = [rule.decide(work) for rule in RULES if rule.stage(work.recipe) is not None]
+    found = decisions.merged([])
+    for rule in RULES:
+        if rule.stage(work.recipe) is not None:
+            found = decisions.merged([found, rule.decide(work, Leaving.of(found))])
     there = read_corpus(work, list(fresh), count_words=any(one.words is not None for one in wanted.wanted))
-    decided = _of_candidates(decisions.merged(found), there)
+    decided = _of_candidates(found, there)
     metrics: dict[str, Any] = {}
     if wanted.wanted:
         mixed = mixing.meet(wanted, there, _stay(decided, there))

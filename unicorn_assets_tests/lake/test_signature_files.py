@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from unicorn_assets.curation.duplicates.signatures import signatures
@@ -15,10 +16,9 @@ def path(tmp_path):
 
 
 def put(path, texts=TEXTS, header=HEADER):
-    parts = list(signatures(texts, 3))
-    write(
-        path, header, [f"{number:020d}" for number in range(len(texts))], np.arange(len(texts), dtype=np.int32), parts
-    )
+    parts = list(signatures(texts, 3, 0.8))
+    ids = pa.array([f"{number:020d}" for number in range(len(texts))], pa.string())
+    write(path, header, ids, np.arange(len(texts), dtype=np.int32), pa.chunked_array([texts], pa.string()), parts)
     return parts
 
 
@@ -26,11 +26,14 @@ def test_what_is_written_is_read(path):
     parts = put(path)
     assert len(parts) == 2
     found = read(path, HEADER)
-    assert found.ids.to_pylist() == [f"{number:020d}" for number in range(len(TEXTS))]
+    assert found.ids.astype(str).tolist() == [f"{number:020d}" for number in range(len(TEXTS))]
     assert found.places.tolist() == list(range(len(TEXTS)))
-    for name in ("keys", "shingles", "minhash", "samples"):
+    assert found.texts.to_pylist() == TEXTS
+    assert found.at(np.array([2, 0, 2])) == [TEXTS[2], TEXTS[0], TEXTS[2]]
+    assert found.at(np.array([], np.int64)) == []
+    for name in ("keys", "shingles", "bands", "samples"):
         assert (getattr(found.signatures, name) == np.concatenate([getattr(part, name) for part in parts])).all()
-    one = next(signatures([TEXTS[2]], 3))
+    one = next(signatures([TEXTS[2]], 3, 0.8))
     begin, end = found.signatures.offsets[2:4]
     assert found.signatures.samples[begin:end].tolist() == one.samples.tolist()
 
@@ -40,7 +43,7 @@ def test_a_shard_without_texts(path):
     found = read(path, HEADER)
     assert len(found.signatures) == len(found.ids) == len(found.places) == 0
     assert found.signatures.offsets.tolist() == [0]
-    assert found.signatures.minhash.shape == (0, 128)
+    assert len(found.signatures.bands) == len(found.texts) == 0
 
 
 @pytest.mark.parametrize("header", [{}, {**HEADER, "texts": ["cd"]}, {**HEADER, "algorithm": {"version": 2}}])

@@ -1,117 +1,20 @@
-import random
+from dataclasses import replace
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from unicorn_assets.errors import LakeError
-from unicorn_assets.home import Home
-from unicorn_assets.identity import sample_id, shard_names
-from unicorn_assets.lake.drafts import Drafts
+from unicorn_assets.identity import sample_id
+from unicorn_assets.lake import signature_files
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.lake.shards import ShardWriter
-from unicorn_assets.release.build import Coverage
+from unicorn_assets.recipe import dump, parse
 from unicorn_assets.stages import compared, corpus, nearness
-from unicorn_assets.stages.duplicates import NEAR_DUPLICATES, PAIRS, decide, near_duplicates
+from unicorn_assets.stages.duplicates import NEAR_DUPLICATES, near_duplicates
 from unicorn_assets.stages.graph import graph
-from unicorn_assets.stages.runner import make
 from unicorn_assets.stages.tools import Tools
-from unicorn_assets_tests.curation.duplicates.planted import changed, fresh, vocabulary
-from unicorn_assets_tests.lake.making import ended, killed_at, recipe, sidecar
-
-STAGE = NEAR_DUPLICATES.name
-TEXT = [("id", pa.string()), ("caption", pa.string())]
-TURNS = pa.list_(pa.struct([("question", pa.string()), ("answer", pa.string()), ("options", pa.list_(pa.string()))]))
-
-
-class Corpus:
-    """A home with datasets of some shards and nothing above them: {shard: {id: caption}}, {shard: {id: questions}}."""
-
-    def __init__(self, path, shards=3, **chosen):
-        self.home, self.shards = Home(path), shard_names(shards)
-        self.tools = Tools(self.home, recipe(shards=shards, duplicates=chosen))
-        self.captions = {shard: {} for shard in self.shards}
-        self.questions = {shard: {} for shard in self.shards}
-        self.quality = {}
-        self.present = list(self.shards)
-
-    def put(self):
-        """Writes all shards as they are now."""
-        for shard in self.shards:
-            captions = sorted(self.captions[shard].items())
-            graded = [*TEXT, ("quality", pa.float32())] if self.quality else TEXT
-            grades = [{"quality": self.quality.get(sample, 0.0)} if self.quality else {} for sample, _ in captions]
-            rows = [{"id": sample, "caption": caption} for sample, caption in captions]
-            self._shard(
-                "curated_captions", shard, graded, [{**row, **more} for row, more in zip(rows, grades, strict=True)]
-            )
-            self._shard("pretrain_dataset", shard, TEXT, rows)
-            asked = sorted(self.questions[shard].items())
-            turns = [
-                {"id": sample, "turns": [{"question": text, "answer": "yes", "options": []} for text in texts]}
-                for sample, texts in asked
-            ]
-            self._shard("instruction_dialogs", shard, [("id", pa.string()), ("turns", TURNS)], turns)
-            self._shard("instruction_dataset", shard, [("id", pa.string())], [{"id": sample} for sample, _ in asked])
-        return self
-
-    def _shard(self, stage, shard, columns, rows):
-        with Drafts(self.home.lake, stage, shard) as drafts:
-            out = ShardWriter(drafts, pa.schema(columns), "ab" * 16)
-            for row in rows:
-                out.row(**row)
-            out.finish()
-            drafts.publish(sidecar(drafts, stage, shard, rows_in=len(rows), rows_out=len(rows)))
-
-    def coverage(self, tools):
-        lake = self.home.lake
-        stages = ("pretrain_dataset", "instruction_dialogs", "instruction_dataset", "curated_captions")
-        fresh = {shard: [lake.need(stage, shard).files["rows"].sha256 for stage in stages] for shard in self.present}
-        return Coverage(fresh=len(fresh), expected=len(self.shards)), fresh
-
-    def make(self, **options):
-        return make(NEAR_DUPLICATES, self.tools, ALL, graph=graph(self.tools.recipe), run_id="test", **options)
-
-    def rows(self):
-        return pq.read_table(self.home.lake.rows(STAGE, ALL)).drop(["fingerprint"]).to_pylist()
-
-    def files(self):
-        """Rows without their fingerprint, which depends on the shards, and pairs as bytes."""
-        return self.rows(), self.home.lake.pairs(STAGE, ALL).read_bytes()
-
-    def lost(self):
-        return {(row["id"], row["turn"]): row["twin"] for row in self.rows()}
-
-
-@pytest.fixture
-def corpus_at(tmp_path, monkeypatch):
-    """Makes a corpus below the folder of the test; the stages go by its shards."""
-    made = []
-
-    def at(name="home", **options):
-        made.append(Corpus(tmp_path / name, **options))
-        monkeypatch.setattr(corpus, "coverage", lambda tools: next(
-            one for one in made if one.home.path == tools.home.path).coverage(tools)
-        )  # fmt: skip
-        return made[-1]
-
-    return at
-
-
-def filled(one, seed=1, texts=60):
-    """Captions and questions with twins over all shards; returns it."""
-    rng = random.Random(seed)
-    known = vocabulary(rng)
-    said = [fresh(rng, known) for _ in range(texts)]
-    said += [changed(rng, known, words, 1) for words in said[:15]]
-    said += [words[3:33] for words in said[15:25]]
-    said += said[25:30]
-    for number, words in enumerate(said):
-        sample = sample_id(f"seed {number}")
-        shard = one.shards[number % len(one.shards)]
-        one.captions[shard][sample] = " ".join(words)
-        one.questions[shard][sample] = [f"What is the {words[0]} doing here?", f"Is there a {known[number % 40]}?"]
-    return one
+from unicorn_assets.stages.twins import PAIRS
+from unicorn_assets_tests.lake.making import ended, killed_at, recipe
+from unicorn_assets_tests.stages.planted_corpus import STAGE, filled, followed
 
 
 def test_losers_and_pairs_are_kept(corpus_at):
@@ -155,20 +58,21 @@ def test_of_unchanged_shards_only_the_texts_of_candidates_are_read(corpus_at, mo
     one.put().make()
     one.captions["shard-0002"] = {sample_id("c"): "A red car, in front of an old house now"}
     one.put()
-    read = []
-    kind = compared.CAPTIONS
-    spied = type(kind)(
-        kind.name,
-        kind.sources,
-        lambda lake, shard: read.append(shard) or kind.read(lake, shard),
-        kind.words,
-        kind.contained,
-    )
-    monkeypatch.setattr(compared, "CAPTIONS", spied)
+    shards, texts = [], []
+    kind, at = compared.CAPTIONS, signature_files.Signed.at
+    read = lambda lake, shard: shards.append(shard) or kind.read(lake, shard)  # noqa: E731
+    monkeypatch.setattr(compared, "CAPTIONS", replace(kind, read=read))
+    monkeypatch.setattr(signature_files.Signed, "at", lambda self, places: _kept(texts, at(self, places)))
     made = one.make()
     assert set(one.lost().values()) | {sample for sample, _ in one.lost()} == {sample_id("a"), sample_id("c")}
-    assert "shard-0001" not in read
+    assert shards == ["shard-0002"]
+    assert "two dogs run along a sandy beach" not in texts
     assert made.sidecar.metrics["texts"]["caption"]["compared"] == 1
+
+
+def _kept(everything, found):
+    everything += found
+    return found
 
 
 def test_a_withdrawn_row_gives_its_twin_back(corpus_at):
@@ -227,6 +131,22 @@ def test_signatures_of_another_version_are_made_again(corpus_at, monkeypatch):
     assert after.sidecar.rows_out == before.sidecar.rows_out
 
 
+def test_signatures_of_shards_and_kinds_that_are_gone_are_removed(corpus_at):
+    one = filled(corpus_at()).put()
+    one.make()
+    left = one.home.signatures("caption", "shard-0007")
+    left.write_bytes(one.home.signatures("caption", "shard-0000").read_bytes())
+    one.make(again=True)
+    assert not left.exists()
+    assert one.home.signatures("question", "shard-0002").exists()
+    one.tools = Tools(one.home, recipe(shards=3, duplicates={"questions": False}))
+    one.home.adopt(one.tools.recipe, change=True)
+    one.make()
+    assert sorted(path.name for path in one.home.path.glob("signatures/*/*")) == [
+        "shard-0000.arrow", "shard-0001.arrow", "shard-0002.arrow"
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("damage", ["pairs", "sidecar", "signatures"])
 def test_what_is_damaged_is_made_again(corpus_at, damage):
     one = filled(corpus_at()).put()
@@ -270,7 +190,7 @@ def test_shards_without_a_text_and_no_shards_at_all(corpus_at):
     made = one.make()
     assert (made.reused, made.sidecar.rows_in, made.sidecar.rows_out) == (False, 0, 0)
     assert made.sidecar.not_selected == {}
-    assert decide(_work(one)).num_rows == 0
+    assert followed(one) == []
 
 
 def test_a_missing_shard_is_named(corpus_at):
@@ -281,41 +201,19 @@ def test_a_missing_shard_is_named(corpus_at):
         one.make()
 
 
-class _work:  # noqa: N801
-    """What the selection has when it asks what follows."""
-
-    def __init__(self, one):
-        self.lake, self.recipe, self.tools = one.home.lake, one.tools.recipe, one.tools
-
-
-def test_a_lost_caption_takes_its_rows_of_both_tables_along(corpus_at):
-    one = filled(corpus_at()).put()
-    one.make()
-    found = decide(_work(one)).to_pylist()
-    lost = {row["id"]: row for row in one.rows() if row["kind"] == "caption"}
-    assert {(row["id"], row["table"]) for row in found} == {
-        (sample, table) for sample in lost for table in ("pretrain", "instruction")
-    }
-    assert all(row["evidence"] == lost[row["id"]]["twin"] and row["reason"] == "near_duplicate" for row in found)
-
-
-def test_a_dialog_most_of_whose_questions_are_asked_elsewhere_leaves_where_the_recipe_says_so(corpus_at):
-    one = corpus_at(lost_questions=0.5)
-    first, second, third = sorted(sample_id(name) for name in "abc")
-    one.questions["shard-0000"] = {first: ["What is the man wearing?", "Where is the dog?"]}
-    one.questions["shard-0001"] = {second: ["What is the man wearing?", "Which colour has the big house?"]}
-    one.questions["shard-0002"] = {third: ["what is the man wearing", "Where is the dog?", "How many cars are there?"]}
-    one.put().make()
-    assert one.lost() == {(second, 0): first, (third, 0): first, (third, 1): first}
-    (row,) = decide(_work(one)).to_pylist()
-    assert (row["id"], row["table"], row["reason"]) == (third, "instruction", "asked_elsewhere")
-    assert row["detail"] == "2 of 3 questions are asked elsewhere"
-
-
 def test_a_recipe_that_compares_nothing_has_no_such_stage():
     assert near_duplicates(recipe(duplicates={"captions": False, "questions": False})) is None
     assert near_duplicates(recipe(duplicates={"captions": False})) is NEAR_DUPLICATES
     assert STAGE not in graph(recipe(duplicates={"captions": False, "questions": False}))
+
+
+def test_containment_is_not_judged_where_the_recipe_says_zero(corpus_at, tmp_path):
+    one = filled(corpus_at(containment=0)).put()
+    one.make()
+    assert {row["how"] for row in one.rows() if row["kind"] == "caption"} == {"lexical"}
+    assert parse(dump(one.tools.recipe), where="it", base=tmp_path).duplicates.containment == 0
+    with pytest.raises(ValueError, match="at least, or 0 to judge none"):
+        recipe(duplicates={"containment": 0.3})
 
 
 def test_the_check_warns_of_many_duplicates(corpus_at):

@@ -2,9 +2,14 @@
 
 import csv
 import json
+from collections import Counter
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from unicorn_assets.identity import shard_names
+from unicorn_assets.lake.vectors import read_vectors
 from unicorn_assets.release.verify import verify
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.due import backlog
@@ -107,6 +112,49 @@ def test_a_topic_that_the_selection_empties_is_told(home, recipe):
     assert any(topic["why"].startswith("selection: mix") for topic in told.values())
 
 
+def test_a_contaminated_twin_gives_back_what_lost_to_it(home, recipe, tmp_path):
+    near = with_section(recipe, duplicates={"words": 1, "jaccard": 0.33, "questions": False})
+    make_below(home, near, until="selection")
+    captions = {row["id"]: words(row["caption"]) for row in rows(home, "pretrain_dataset", recipe)}
+    lost = {row["id"]: row["twin"] for row in rows(home, "near_duplicates")}
+    before = {row["id"]: row["evidence"] for row in rows(home, "selection") if row["table"] == "pretrain"}
+    assert before == lost
+    pairs = pq.read_table(home.lake.pairs("near_duplicates", "all")).to_pylist()
+    degree = Counter(row[side] for row in pairs for side in ("id_a", "id_b"))
+    loser, winner = next(pair for pair in sorted(lost.items()) if degree[pair[0]] == 1)
+    grams = {tuple(captions[winner][at : at + 13]) for at in range(len(captions[winner]) - 12)}
+    for sample, text in captions.items():
+        if sample != winner:
+            grams -= {tuple(text[at : at + 13]) for at in range(len(text) - 12)}
+    section = {"benchmarks": [benchmark(tmp_path / "vqa.csv", " ".join(sorted(grams)[0]))]}
+    make_below(home, with_section(near, decontamination=section))
+    after = {row["id"]: row for row in rows(home, "selection") if row["table"] == "pretrain"}
+    assert after[winner]["reason"] == "contaminated"
+    assert loser not in after
+    assert not {row["evidence"] for row in after.values() if row["reason"] == "near_duplicate"} & after.keys()
+    assert {row["id"]: row["twin"] for row in rows(home, "near_duplicates")} == lost
+    assert list(verify(home.releases / "demo" / "latest")) == []
+
+
+def test_captions_near_in_meaning_by_the_embeddings_of_the_lake_leave(home, recipe):
+    make_below(home, with_section(recipe, duplicates={"cosine": 0.7}))
+    shards = [home.lake.vectors("text_embeddings", shard) for shard in shard_names(recipe.shards)]
+    ids, vectors = zip(*(read_vectors(path) for path in shards), strict=True)
+    wide = np.concatenate(vectors).astype(float)
+    wide /= np.linalg.norm(wide, axis=1, keepdims=True)
+    names = [sample for part in ids for sample in part]
+    captions = {row["id"] for row in rows(home, "pretrain_dataset", recipe)}
+    true = {frozenset((names[a], names[b])) for a, b in zip(*np.nonzero(np.triu(wide @ wide.T >= 0.7, 1)), strict=True)}
+    true = {pair for pair in true if pair <= captions}
+    assert len(true) > 3
+    pairs = pq.read_table(home.lake.pairs("near_duplicates", "all")).to_pylist()
+    assert {frozenset((row["id_a"], row["id_b"])) for row in pairs if row["how"] == "semantic"} == true
+    left = [row for row in rows(home, "selection") if row["table"] == "pretrain"]
+    assert left
+    assert all(frozenset((row["id"], row["evidence"])) in true for row in left)
+    assert list(verify(home.releases / "demo" / "latest")) == []
+
+
 def _stricter(home, recipe, **values):
     changed = with_section(recipe, curation=recipe.curation.model_dump() | values)
     home.adopt(changed, change=True)
@@ -117,6 +165,9 @@ def test_only_what_changes_the_selection_makes_it_again(home, recipe):
     mixed = with_section(recipe, mix=MIX)
     assert [name for name, one in make_below(home, mixed).items() if not one.reused] == ["selection", "release"]
     assert all(one.reused for one in make_below(home, mixed).values())
+    asked = with_section(mixed, duplicates={"lost_questions": 0.9})
+    assert next(name for name, one in make_below(home, asked).items() if not one.reused) == "selection"
+    make_below(home, mixed)
     held = with_section(mixed, release={"validation": 0.2})
     assert [name for name, one in make_below(home, held).items() if not one.reused] == ["release"]
     tools = tools_for(home, with_section(held, mix={}))

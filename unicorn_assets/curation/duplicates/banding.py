@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from unicorn_assets.curation.duplicates.minhash import PERMUTATIONS, Matrix
 from unicorn_assets.curation.duplicates.pairs import Numbers, Packed, packed, refuse_many, united
-from unicorn_assets.curation.duplicates.signatures import PERMUTATIONS, Matrix
 
 RECALL = 0.98
 """Chance at the least that a pair right at the threshold is found; above it the chance is higher."""

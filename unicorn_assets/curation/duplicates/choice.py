@@ -52,13 +52,13 @@ def choose(node: Numbers, rank: Numbers, near: Near) -> Choice:
 def _losers(place: Numbers, first: Numbers, second: Numbers, near: Near) -> Numbers:
     """For each node the number of the pair by which it loses, KEPT where it does not.
 
-    One that is near to several kept ones loses to the nearest of them, of equals to the best.
+    One that is near to several kept ones loses by what is surest, then to the nearest of them, of equals to the best.
     """
     ours, theirs = np.concatenate([first, second]), np.concatenate([second, first])  # each pair from both sides
     number = np.tile(np.arange(len(near)), 2)
     worse = place[ours] > place[theirs]
     ours, theirs, number = ours[worse], theirs[worse], number[worse]
-    order = np.lexsort((place[theirs], -near.similarity[number], place[ours]))
+    order = np.lexsort((place[theirs], -near.similarity[number], near.how[number], place[ours]))
     lost: list[int] = np.full(len(place), KEPT).tolist()
     for own, other, pair in zip(ours[order].tolist(), theirs[order].tolist(), number[order].tolist(), strict=True):
         if lost[own] == KEPT and lost[other] == KEPT:

@@ -5,13 +5,15 @@ must be in the other one, any s - need + k have k that are; the rarest are looke
 Exact on the samples: which pairs are found depends on the two texts alone.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
-from numpy.typing import NDArray
 
 from unicorn_assets.curation.duplicates.banding import Mask
-from unicorn_assets.curation.duplicates.pairs import Numbers, Packed, blocks, packed, ragged, united, unpacked
-from unicorn_assets.curation.duplicates.shingles import Counts, Hashes
+from unicorn_assets.curation.duplicates.pairs import Numbers, Packed, blocks, distinct, packed, ragged, united, unpacked
+from unicorn_assets.curation.duplicates.shingles import Counts
 from unicorn_assets.curation.duplicates.signatures import RUN, SAMPLE_BITS
+from unicorn_assets.curation.duplicates.sketches import Sketches
 from unicorn_assets.errors import UnicornError
 
 LEAST = 8
@@ -25,18 +27,37 @@ MOST_TEXTS = 1 << (64 - SAMPLE_BITS)
 
 _TEXT_BITS = np.uint64(64 - SAMPLE_BITS)
 _TEXT = np.uint64(MOST_TEXTS - 1)
-_BLOCK = 4_000_000
-_SEEN_BITS = 22
+_BLOCK = 1 << 18
+"""Postings at a time, which stay in a core's cache."""
+_HELD = 4_000_000
+"""Pairs that are held with those that stand twice."""
 
 
-def candidates(samples: Hashes, offsets: Counts, sizes: Counts, new: Mask, threshold: float, words: int) -> Packed:
+@dataclass(frozen=True)
+class _Postings:
+    """Which texts have which sampled runs, sorted by run and text, (k,) both.
+
+    Args:
+        run: the runs, numbered from 0.
+        text: the texts.
+    """
+
+    run: Numbers
+    text: Numbers
+
+    def of(self, texts: Mask) -> "_Postings":
+        """Those of some texts."""
+        if texts.all():
+            return self
+        wanted = np.flatnonzero(texts[self.text])
+        return _Postings(self.run[wanted], self.text[wanted])
+
+
+def candidates(texts: Sketches, threshold: float, words: int) -> Packed:
     """Pairs in which a text seems to hold `threshold` of the shingles of another one that has no more than it.
 
     Args:
-        samples: sampled runs of all texts, one text behind the other.
-        offsets: where each text's begin, (n + 1,).
-        sizes: shingles of each text, (n,).
-        new: which texts are new, (n,); of a pair one is.
+        texts: the sketches of all texts.
         threshold: share of the smaller text's shingles.
         words: words of a shingle. A word that differs takes so many shingles along, and RUN runs.
 
@@ -44,42 +65,60 @@ def candidates(samples: Hashes, offsets: Counts, sizes: Counts, new: Mask, thres
         TooManyPairsError: they are too many to hold.
         UnicornError: there are too many texts.
     """
-    counts = np.diff(offsets)
-    if len(counts) > MOST_TEXTS:
+    if len(texts.nodes) > MOST_TEXTS:
         raise UnicornError(
-            f"{len(counts):,} texts are too many to look for containment; the most is {MOST_TEXTS:,}.",
+            f"{len(texts.nodes):,} texts are too many to look for containment; the most is {MOST_TEXTS:,}.",
             "set `captions = false` in the recipe's [duplicates] section.",
         )
     share = max(LEAST_SHARE, 1 - (1 - threshold) * max(1.0, RUN / words) - SLACK)
-    need = np.maximum(1, np.floor(share * counts + 1e-9)).astype(np.int64)
-    owner = np.repeat(np.arange(len(counts)), counts)
-    postings = _shared(samples, owner, new)
-    texts = (postings & _TEXT).astype(np.int64)
-    begins = np.flatnonzero(np.append(True, _differs(postings))[: len(postings)])
-    runs = np.diff(np.append(begins, len(postings)))
-    run = np.repeat(np.arange(len(runs)), runs)
+    need = np.maximum(1, np.floor(share * texts.counts + 1e-9)).astype(np.int64)
+    postings = _shared(texts)
+    there = np.bincount(postings.text, minlength=len(need))
+    judged = (texts.sizes >= LEAST) & (there >= need)
+    together = np.minimum(need, TOGETHER)
+    wanted = np.where(judged, there - need + together, 0)
+    fresh = postings.of(texts.new)
+    parts = _looked_up(fresh, postings, wanted, together, texts.sizes)
+    if not texts.new.all():  # what old ones have in common has been seen
+        parts += _looked_up(postings.of(judged & ~texts.new), fresh, wanted, together, texts.sizes)
+    pairs = united(parts)
+    return pairs[_enough(pairs, texts, need)]
 
-    looked_up = np.minimum(counts, counts - need + TOGETHER)
-    absent = counts - np.bincount(texts, minlength=len(counts))
-    ours = _rarest(texts, runs[run], looked_up - absent, sizes >= LEAST)
-    together = looked_up - (counts - need)  # so many of those looked up are in the other one
-    length = runs[run[ours]]
-    ends = np.flatnonzero(np.append(texts[ours][1:] != texts[ours][:-1], True)[: len(ours)]) + 1
+
+def _looked_up(ours: _Postings, asked: _Postings, wanted: Counts, together: Counts, sizes: Counts) -> list[Packed]:
+    """Pairs of a text that asks and one that has as many of its runs as must be there among those looked up.
+
+    Of a text's runs that others have, all but `need` may be missing from one that holds it. So of `together` more than
+    those, the rarest, `together` are there.
+
+    Args:
+        ours: the postings of texts that ask.
+        asked: the postings among which they are looked up.
+        wanted: how many runs each text looks up, (n,).
+        together: how many of those must be there, (n,).
+        sizes: shingles of each text, (n,).
+    """
+    if not len(ours.run):
+        return []
+    lengths = np.bincount(asked.run, minlength=int(ours.run[-1]) + 1)
+    begins = np.cumsum(lengths) - lengths
+    chosen = _rarest(ours, lengths, wanted)
+    text, run = ours.text[chosen], ours.run[chosen]
+    length = lengths[run]
+    ends = np.flatnonzero(np.append(text[1:] != text[:-1], True)[: len(text)]) + 1
     parts: list[Packed] = []
     for block in blocks(np.diff(np.cumsum(length)[ends - 1], prepend=0), _BLOCK):
-        own = ours[int(ends[block.start - 1]) if block.start else 0 : int(ends[block.stop - 1])]
-        own_length = runs[run[own]]
-        first = np.repeat(texts[own], own_length)
-        second = texts[ragged(begins[run[own]], own_length)]
-        wanted = (first != second) & (sizes[first] <= sizes[second]) & (new[first] | new[second])
-        parts.append(_meeting(first[wanted], second[wanted], together))
-        if sum(map(len, parts)) > _BLOCK:
+        own = slice(int(ends[block.start - 1]) if block.start else 0, int(ends[block.stop - 1]))
+        first = np.repeat(text[own], length[own])
+        second = asked.text[ragged(begins[run[own]], length[own])]
+        fits = (first != second) & (sizes[first] <= sizes[second])
+        parts.append(_meeting(first[fits], second[fits], together))
+        if sum(map(len, parts)) > _HELD:
             parts = [united(parts)]
-    pairs = united(parts)
-    return pairs[_enough(pairs, samples, owner, offsets, sizes, need)]
+    return parts
 
 
-def _meeting(first: Numbers, second: Numbers, together: Numbers) -> Packed:
+def _meeting(first: Numbers, second: Numbers, together: Counts) -> Packed:
     """Pairs that meet so often, by what the first one asks for."""
     ways = np.sort((first.astype(np.uint64) << np.uint64(32)) | second.astype(np.uint64))
     fresh = np.ones(len(ways), np.bool_)
@@ -91,54 +130,59 @@ def _meeting(first: Numbers, second: Numbers, together: Numbers) -> Packed:
     return packed(one[often], other[often])
 
 
-def _shared(samples: Hashes, owner: Numbers, new: Mask) -> Packed:
-    """Sampled runs that a new text and another one have, with the texts that have them, sorted by both."""
-    if not new.all():
-        seen = np.zeros(1 << _SEEN_BITS, np.bool_)
-        place = samples & np.uint64((1 << _SEEN_BITS) - 1)
-        seen[place[new[owner]]] = True
-        kept = seen[place]
-        samples, owner = samples[kept], owner[kept]
-    postings = np.sort((samples << _TEXT_BITS) | owner.astype(np.uint64))
-    differs = np.concatenate([[True], _differs(postings), [True]])
-    shared: Packed = postings[~(differs[1:] & differs[:-1])[: len(postings)]]  # most runs are in one text alone
-    return shared
+def _shared(texts: Sketches) -> _Postings:
+    """Sampled runs that a new text and another one have; most runs are in one text alone."""
+    postings = texts.samples << _TEXT_BITS
+    postings |= np.repeat(np.arange(len(texts.nodes), dtype=np.uint64), np.diff(texts.offsets))
+    postings.sort()
+    differs = np.ones(len(postings) + 1, np.bool_)
+    np.greater(postings[1:] ^ postings[:-1], _TEXT, out=differs[1 : len(postings)])
+    shared = ~(differs[1:] & differs[:-1])
+    postings, begins = postings[shared], np.flatnonzero(differs[:-1][shared])
+    postings &= _TEXT
+    text, lengths = postings.view(np.int64), np.diff(np.append(begins, len(postings)))
+    if len(begins) and not texts.new.all():
+        wanted = np.maximum.reduceat(texts.new.view(np.uint8)[text], begins) > 0
+        text, lengths = text[np.repeat(wanted, lengths)], lengths[wanted]
+    return _Postings(np.repeat(np.arange(len(lengths)), lengths), text)
 
 
-def _differs(postings: Packed) -> Mask:
-    """Whether each posting but the first is of another run than the one before."""
-    differs: Mask = (postings[1:] ^ postings[:-1]) >> _TEXT_BITS != 0
-    return differs
-
-
-def _rarest(texts: Numbers, frequency: Numbers, wanted: Numbers, judged: Mask) -> Numbers:
-    """Postings of the rarest runs of each judged text, as many as wanted; beyond 255 all are as common. By text."""
-    where = np.arange(len(texts), dtype=np.uint64)
-    common = np.minimum(frequency, 255).astype(np.uint64)
-    order = np.sort((texts.astype(np.uint64) << np.uint64(40)) | (common << np.uint64(32)) | where)
-    order = (order & np.uint64((1 << 32) - 1)).astype(np.int64)
-    by_text = texts[order]
-    begins = np.concatenate([[0], np.cumsum(np.bincount(texts, minlength=len(wanted)))])
-    rank = np.arange(len(texts)) - begins[by_text]
-    found: NDArray[np.int64] = order[(rank < wanted[by_text]) & judged[by_text]]
+def _rarest(ours: _Postings, frequency: Counts, wanted: Counts) -> Numbers:
+    """Places of the rarest runs of each text, as many as wanted; beyond 255 all are as common. By text."""
+    order = ours.text.view(np.uint64) << np.uint64(8)
+    order |= np.minimum(frequency, 255).astype(np.uint8)[ours.run]
+    order <<= np.uint64(32)
+    order |= np.arange(len(order), dtype=np.uint64)
+    order.sort()
+    order &= np.uint64((1 << 32) - 1)
+    places = order.view(np.int64)
+    counts = np.bincount(ours.text, minlength=len(wanted))
+    kept = np.minimum(counts, wanted)
+    found: Numbers = places[ragged(np.cumsum(counts) - counts, kept)]
     return found
 
 
-def _enough(pairs: Packed, samples: Hashes, owner: Numbers, offsets: Counts, sizes: Counts, need: Numbers) -> Mask:
+def _enough(pairs: Packed, texts: Sketches, need: Counts) -> Mask:
     """Whether so many of the smaller text's sampled runs are among the larger one's; of equal ones, either way."""
     first, second = unpacked(pairs)
-    counts = np.diff(offsets)
-    ordered = (owner.astype(np.uint64) << np.uint64(SAMPLE_BITS)) | samples  # sorted as it is
+    lengths = np.diff(texts.offsets)
+    own = distinct(np.concatenate([first, second]))
+    ordered = _owned(own, texts.samples[ragged(texts.offsets[own], lengths[own])], lengths[own])
     enough = np.zeros(len(pairs), np.bool_)
     for small, large in ((first, second), (second, first)):
-        asked = np.flatnonzero((sizes[small] <= sizes[large]) & (sizes[small] >= LEAST) & ~enough)
-        for block in blocks(counts[small[asked]], _BLOCK):
+        asked = np.flatnonzero((texts.sizes[small] <= texts.sizes[large]) & (texts.sizes[small] >= LEAST) & ~enough)
+        for block in blocks(lengths[small[asked]], _BLOCK):
             here = asked[block]
-            own, length = small[here], counts[small[here]]
-            wanted = samples[ragged(offsets[own], length)]
-            wanted = wanted | (np.repeat(large[here], length).astype(np.uint64) << np.uint64(SAMPLE_BITS))
+            own, length = small[here], lengths[small[here]]
+            wanted = _owned(large[here], texts.samples[ragged(texts.offsets[own], length)], length)
             place = np.searchsorted(ordered, wanted)
             hits = ordered[np.minimum(place, len(ordered) - 1)] == wanted
             shared = np.bincount(np.repeat(np.arange(len(here)), length)[hits], minlength=len(here))
             enough[here] = shared >= need[own]
     return enough
+
+
+def _owned(texts: Numbers, samples: Packed, lengths: Counts) -> Packed:
+    """Each run with its text in the upper bits."""
+    owned: Packed = (np.repeat(texts.astype(np.uint64), lengths) << np.uint64(SAMPLE_BITS)) | samples
+    return owned

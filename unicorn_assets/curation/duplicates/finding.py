@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 
 from unicorn_assets.curation.duplicates import banding, containment
 from unicorn_assets.curation.duplicates.banding import Mask
-from unicorn_assets.curation.duplicates.nodes import Nodes
 from unicorn_assets.curation.duplicates.pairs import Numbers, distinct, united, unpacked
 from unicorn_assets.curation.duplicates.shingles import shingled
+from unicorn_assets.curation.duplicates.sketches import Sketches
 from unicorn_assets.curation.duplicates.verification import measured, sets
 
-HOW = ("lexical", "contained")
+HOW = ("lexical", "contained", "semantic")
 """By what two texts are near, the surest first: a pair has the first that holds."""
-LEXICAL, CONTAINED = range(len(HOW))
+LEXICAL, CONTAINED, SEMANTIC = range(len(HOW))
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Near:
     Args:
         first: one node.
         second: the other one, with the larger number.
-        similarity: Jaccard similarity, or share of the smaller one's shingles in the other one.
+        similarity: Jaccard similarity, share of the smaller one's shingles in the other one, or cosine.
         how: place in HOW.
     """
 
@@ -56,8 +56,7 @@ def joined(parts: Sequence[Near]) -> Near:
 
 
 def find(
-    found: Nodes,
-    new: Mask,
+    found: Sketches,
     texts_of: Callable[[Numbers], list[str]],
     *,
     words: int,
@@ -67,8 +66,7 @@ def find(
     """Pairs of near texts, one of them new at least. Which are found depends on the two texts alone.
 
     Args:
-        found: the nodes.
-        new: which of them are new, (n,).
+        found: the sketches of the nodes.
         texts_of: the texts of some nodes, asked for candidates alone.
         words: words of a shingle.
         jaccard: least Jaccard similarity.
@@ -77,10 +75,10 @@ def find(
     Raises:
         TooManyPairsError: there are more candidates than can be held.
     """
-    parts = [banding.candidates(found.bands, new)]
+    parts = [banding.candidates(found.bands, found.new)]
     if contained is not None:
-        parts.append(containment.candidates(found.samples, found.offsets, found.sizes, new, contained, words))
-    first, second = unpacked(united(parts))
+        parts.append(containment.candidates(found, contained, words))
+    first, second = unpacked(united([found.of_nodes(part) for part in parts]))
     wanted = distinct(np.concatenate([first, second]))
     texts = sets(shingled(texts_of(wanted), words))
     similar, held = measured(texts, np.searchsorted(wanted, first), np.searchsorted(wanted, second))

@@ -4,15 +4,13 @@ What is near what is a matter of nodes, so a text that a thousand rows share is 
 as long as the two texts are there, whichever rows and shards they stand in.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unicorn_assets.curation.duplicates import banding
-from unicorn_assets.curation.duplicates.banding import Bands, Mask
-from unicorn_assets.curation.duplicates.pairs import Numbers, ragged
+from unicorn_assets.curation.duplicates.banding import Mask
+from unicorn_assets.curation.duplicates.pairs import Numbers
 from unicorn_assets.curation.duplicates.shingles import Counts, Hashes
 from unicorn_assets.curation.duplicates.signatures import Signatures
 
@@ -29,9 +27,6 @@ class Nodes:
         keys: each node's key, (n,), sorted.
         row: a row of each, the first one, (n,).
         sizes: its shingles, (n,).
-        bands: its bands, (n, bands).
-        samples: the sampled shingles, one node behind the other.
-        offsets: where each one's begin, and where the last one's end, (n + 1,).
     """
 
     starts: Counts
@@ -39,9 +34,6 @@ class Nodes:
     keys: Hashes
     row: Numbers
     sizes: Counts
-    bands: Bands
-    samples: Hashes
-    offsets: Counts
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -65,43 +57,17 @@ class Nodes:
         return np.where(self.keys[place] == keys, place, NONE) if len(self) else np.full(len(keys), NONE)
 
 
-def nodes(shards: int, load: Callable[[int], Signatures], threshold: float) -> Nodes:
-    """The nodes of so many shards.
+def nodes(signed: Sequence[Signatures]) -> Nodes:
+    """The nodes of the rows of some shards.
 
     Args:
-        shards: number of shards.
-        load: gives a shard's signatures, twice; views of a file are not kept.
-        threshold: the Jaccard similarity that the bands are for.
+        signed: each shard's signatures.
     """
-    keys, shingles, counts = [np.empty(0, np.uint64)], [np.empty(0, np.int64)], [0]
-    for number in range(shards):
-        found = load(number)
-        keys.append(found.keys.copy())
-        shingles.append(found.shingles)
-        counts.append(len(found))
-    every, sizes, starts = np.concatenate(keys), np.concatenate(shingles), np.cumsum(counts)
+    every = np.concatenate([np.empty(0, np.uint64), *(one.keys for one in signed)])
+    sizes = np.concatenate([np.empty(0, np.int64), *(one.shingles for one in signed)])
     worded = np.flatnonzero(sizes)
-    distinct, first, inverse = np.unique(every[worded], return_index=True, return_inverse=True)
+    keys, first, inverse = np.unique(every[worded], return_index=True, return_inverse=True)
     of_row = np.full(len(every), NONE)
     of_row[worded] = inverse
     row = worded[first]
-
-    bands = np.empty((len(row), banding.shape(threshold)[0]), np.uint32)
-    samples, lengths = [np.empty(0, np.uint64)], np.zeros(len(row), np.int64)
-    by_row = np.argsort(row)
-    for number in range(shards):
-        here = by_row[slice(*np.searchsorted(row[by_row], starts[number : number + 2]))]
-        found, own = load(number), row[here] - starts[number]
-        bands[here] = banding.bands(found.minhash[own], threshold)
-        lengths[here] = np.diff(found.offsets)[own]
-        samples.append(found.samples[ragged(found.offsets[own], lengths[here])])
-    return Nodes(starts, of_row, distinct, row, sizes[row], bands, *_in_order(np.concatenate(samples), lengths, by_row))
-
-
-def _in_order(samples: Hashes, lengths: Counts, by_row: Numbers) -> tuple[Hashes, Counts]:
-    """Samples that stand in the order of rows, in the order of nodes; and their offsets."""
-    ends = np.cumsum(lengths[by_row])
-    begins = np.empty(len(lengths), np.int64)
-    begins[by_row] = ends - lengths[by_row]
-    offsets: NDArray[np.int64] = np.concatenate([[0], np.cumsum(lengths)])
-    return samples[ragged(begins, lengths)], offsets
+    return Nodes(np.cumsum([0, *map(len, signed)]), of_row, keys, row, sizes[row])

@@ -87,14 +87,23 @@ def mixed(numbers: Hashes) -> Hashes:
 
 def _chunks(texts: Sequence[str]) -> Iterator[tuple[Codes, Counts]]:
     """Characters of folded texts, a gap behind each, about CHUNK at a time; and how many belong to each text."""
-    folded = [text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold() for text in texts]
-    lengths = np.fromiter(map(len, folded), np.int64, len(folded)) + 1
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts)) + 1
     for block in blocks(lengths, CHUNK):
-        text = "\n".join(folded[block]) + "\n"
-        if text.isascii():
-            yield np.frombuffer(text.encode("ascii"), np.uint8), lengths[block]
-        else:
-            yield np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), lengths[block]
+        text = "\n".join(texts[block]) + "\n"
+        if text.isascii():  # most are, and fold together
+            yield _codes(text.lower()), lengths[block]
+            continue
+        folded = [
+            text.lower() if text.isascii() else unicodedata.normalize("NFKC", text).casefold() for text in texts[block]
+        ]
+        yield _codes("\n".join(folded) + "\n"), np.fromiter(map(len, folded), np.int64, len(folded)) + 1
+
+
+def _codes(text: str) -> Codes:
+    try:
+        return np.frombuffer(text.encode("latin-1"), np.uint8)
+    except UnicodeEncodeError:
+        return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def _chunk(codes: Codes, characters: Counts, lengths: Sequence[int]) -> list[Shingled]:

@@ -1,26 +1,23 @@
 """Signatures: what is kept of a text's shingles to find texts like it without reading them again.
 
-Two sketches: MinHash (A. Broder, 1997), of which the share of equal places estimates the Jaccard similarity, and
-FracMinHash (L. Irber et al., 2022), the hashes below a fixed bound, which tell how much of one text is in another; of
-longer runs of words, since three words in a row are in many texts.
+Two sketches: bands of the MinHash, which two texts share where their Jaccard similarity is high; and FracMinHash (L.
+Irber et al., 2022), the hashes below a fixed bound, which tell how much of one text is in another; of longer runs of
+words, since three words in a row are in many texts.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from unicorn_assets.curation.duplicates import shingles
+from unicorn_assets.curation.duplicates import minhash, shingles
+from unicorn_assets.curation.duplicates.banding import Bands, bands
 from unicorn_assets.curation.duplicates.shingles import Counts, Hashes, Shingled, shingled_by
 
-PERMUTATIONS = 128
-SEED = 1
-VERSION = 1
-"""Of what this module makes of a library's hashes."""
+VERSION = 2
+"""Of what this package makes of a library's hashes."""
 
 RUN = 8
 """Words of a run that may be sampled."""
@@ -33,8 +30,6 @@ pairs meet by chance, which costs a look and decides nothing."""
 BATCH = 2048
 """Texts at a time: about a megabyte of signatures."""
 
-Matrix = NDArray[np.uint32]
-
 
 @dataclass(frozen=True)
 class Signatures:
@@ -43,14 +38,14 @@ class Signatures:
     Args:
         keys: hash of each normalised text, (n,): equal where the texts are the same.
         shingles: how many shingles each has, (n,); 0 for a text without a word, which is like no other.
-        minhash: (n, PERMUTATIONS).
+        bands: hashes of the bands of its MinHash, (n, bands).
         samples: the sampled runs, each text's in order, none twice, one text behind the other.
         offsets: where each text's sample begins, and where the last one's ends, (n + 1,).
     """
 
     keys: Hashes
     shingles: Counts
-    minhash: Matrix
+    bands: Bands
     samples: Hashes
     offsets: Counts
 
@@ -61,12 +56,8 @@ class Signatures:
 @lru_cache(maxsize=1)
 def algorithm() -> Mapping[str, Any]:
     """What signatures can be compared by: those of another algorithm say nothing about these."""
-    import rensa
-
     return {
-        "minhash": f"rensa {version('rensa')} RMinHash {rensa.RMinHash.ALGORITHM_VERSION}",
-        "permutations": PERMUTATIONS,
-        "seed": SEED,
+        **minhash.algorithm(),
         "run": RUN,
         "sampled": SAMPLED,
         "shingles": shingles.VERSION,
@@ -74,21 +65,18 @@ def algorithm() -> Mapping[str, Any]:
     }
 
 
-def signatures(texts: Sequence[str], length: int) -> Iterator[Signatures]:
-    """The signatures of `texts` by shingles of `length` words, BATCH texts at a time."""
+def signatures(texts: Sequence[str], length: int, threshold: float) -> Iterator[Signatures]:
+    """The signatures of `texts`, BATCH texts at a time.
+
+    Args:
+        texts: the texts.
+        length: words of a shingle.
+        threshold: the Jaccard similarity that the bands are for.
+    """
     for start in range(0, len(texts), BATCH):
         found, runs = shingled_by(texts[start : start + BATCH], (length, RUN))
         samples, offsets = _samples(runs)
-        yield Signatures(found.keys, np.diff(found.offsets), _minhash(found), samples, offsets)
-
-
-def _minhash(found: Shingled) -> Matrix:
-    import rensa
-
-    made = rensa.RMinHash.digest_matrix_from_flat_token_hashes(
-        found.hashes, found.offsets.astype(np.uint64), PERMUTATIONS, SEED
-    )
-    return np.array(made.to_rows(), np.uint32).reshape(-1, PERMUTATIONS)
+        yield Signatures(found.keys, np.diff(found.offsets), bands(minhash.minhash(found), threshold), samples, offsets)
 
 
 def _samples(found: Shingled) -> tuple[Hashes, Counts]:

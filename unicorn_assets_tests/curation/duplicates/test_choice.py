@@ -9,7 +9,8 @@ from unicorn_assets.curation.duplicates.finding import Near
 def near(pairs):
     ends = np.array([pair[:2] for pair in pairs], np.int64).reshape(-1, 2)
     similarity = np.array([pair[2] if len(pair) > 2 else 0.9 for pair in pairs], np.float32)
-    return Near(ends[:, 0], ends[:, 1], similarity, np.zeros(len(pairs), np.int8))
+    how = np.array([pair[3] if len(pair) > 3 else 0 for pair in pairs], np.int8)
+    return Near(ends[:, 0], ends[:, 1], similarity, how)
 
 
 def twins(node, rank, *pairs):
@@ -41,6 +42,11 @@ def test_all_rows_of_a_text_that_loses_lose_to_the_winner():
 def test_of_several_twins_the_nearest_counts_and_of_equals_the_best():
     assert twins([0, 1, 2], [0, 1, 2], (0, 2, 0.8), (1, 2, 0.9)) == [KEPT, KEPT, 1]
     assert twins([0, 1, 2], [0, 1, 2], (0, 2, 0.9), (1, 2, 0.9)) == [KEPT, KEPT, 0]
+
+
+def test_of_several_twins_the_surest_finding_counts():
+    assert twins([0, 1, 2], [0, 1, 2], (0, 2, 0.99, 2), (1, 2, 0.8, 0)) == [KEPT, KEPT, 1]
+    assert twins([0, 1, 2], [0, 1, 2], (0, 2, 0.99, 2), (1, 2, 0.8, 2)) == [KEPT, KEPT, 0]
 
 
 def test_without_a_winner_its_twin_comes_back():

@@ -10,19 +10,23 @@ from unicorn_assets.curation.duplicates.finding import HOW, Near, find, joined
 from unicorn_assets.curation.duplicates.nodes import NONE, nodes
 from unicorn_assets.curation.duplicates.pairs import TooManyPairsError, packed, unpacked
 from unicorn_assets.curation.duplicates.signatures import signatures
+from unicorn_assets.curation.duplicates.sketches import sketches
 from unicorn_assets_tests.curation.duplicates.planted import changed, corpus, fresh, near, shingles, vocabulary
 
 JACCARD, CONTAINED = 0.8, 0.9
 
 
-def made(*shards, threshold=JACCARD):
+def signed(shards, threshold=JACCARD):
+    """The signatures of some shards of texts."""
+    nothing = next(signatures(["x"], 3, threshold))
+    parts = [getattr(nothing, name)[:0] for name in ("keys", "shingles", "bands", "samples")]
+    nothing = type(nothing)(*parts, nothing.offsets[:1])
+    return [next(signatures(shard, 3, threshold), nothing) for shard in shards]
+
+
+def made(*shards):
     """The nodes of some shards of texts."""
-    signed = [next(iter(signatures(shard, 3)), None) for shard in shards]
-    empty = next(signatures(["x"], 3))
-    nothing = type(empty)(
-        *(getattr(empty, name)[:0] for name in ("keys", "shingles", "minhash", "samples")), empty.offsets[:1]
-    )
-    return nodes(len(shards), lambda number: signed[number] or nothing, threshold)
+    return nodes(signed(shards))
 
 
 def found(*shards, new=None, contained=CONTAINED, asked=None):
@@ -36,7 +40,8 @@ def found(*shards, new=None, contained=CONTAINED, asked=None):
         return [texts[row] for row in whole.row[wanted]]
 
     mask = np.ones(len(whole), bool) if new is None else ~whole.in_shards(~np.array(new))
-    pairs_found = find(whole, mask, texts_of, words=3, jaccard=JACCARD, contained=contained)
+    sketched = sketches(whole, signed(shards), mask)
+    pairs_found = find(sketched, texts_of, words=3, jaccard=JACCARD, contained=contained)
     keys = whole.keys.tolist()
     return {
         (keys[a], keys[b]): (float(similarity), HOW[how])
@@ -52,7 +57,7 @@ def found(*shards, new=None, contained=CONTAINED, asked=None):
 
 def brute(texts):
     """The same by brute force, over distinct texts."""
-    key = {text: int(next(signatures([text], 3)).keys[0]) for text in texts}
+    key = {text: int(next(signatures([text], 3, JACCARD)).keys[0]) for text in texts}
     distinct = list({key[text]: text for text in texts}.values())
     return {
         tuple(sorted((key[distinct[a]], key[distinct[b]]))): (float(np.float32(similarity)), how)
@@ -82,7 +87,7 @@ def test_lexical_pairs_are_those_of_datasketch():
         one.update_batch([" ".join(shingle).encode() for shingle in shingles(text, 3)])
         sketched[number] = one
         lsh.insert(number, one)
-    key = [int(next(signatures([text], 3)).keys[0]) for text in texts]
+    key = [int(next(signatures([text], 3, JACCARD)).keys[0]) for text in texts]
     theirs = {
         tuple(sorted((key[number], key[other])))
         for number, one in sketched.items()
