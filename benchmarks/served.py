@@ -19,9 +19,9 @@ from unicorn_assets.engines.base import Model, Request
 from unicorn_assets.engines.openai import OpenAIEngine
 from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id
+from unicorn_assets.progress import silent
 from unicorn_assets.settings import Endpoint
 from unicorn_assets.stages.asking import Asked, answers
-from unicorn_assets.stages.base import silent
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.synthesis import prompts
 

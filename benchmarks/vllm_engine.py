@@ -26,9 +26,9 @@ from unicorn_assets.engines.vllm import VllmEngine
 from unicorn_assets.engines.vllm.group import Group
 from unicorn_assets.home import Home
 from unicorn_assets.identity import sample_id
+from unicorn_assets.progress import silent
 from unicorn_assets.settings import Settings
 from unicorn_assets.stages.asking import Asked, answers
-from unicorn_assets.stages.base import silent
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.synthesis import prompts
 from unicorn_assets_tests.engines.tiny_model import make_model

@@ -1,8 +1,9 @@
 """`unicorn forecast`: what a recipe still takes, by stage and with a range; the run finds its profile paid for."""
 
 import json
+import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import click
 from rich.console import Console
@@ -10,10 +11,12 @@ from rich.table import Table
 
 from unicorn_assets import settings
 from unicorn_assets.defs.driver import Driver, Failure
-from unicorn_assets.defs.instance import open_instance
+from unicorn_assets.defs.instance import LEAST_RUNS, open_instance
 from unicorn_assets.errors import LakeError
-from unicorn_assets.forecast.forecast import Forecast
+from unicorn_assets.execution import lanes
+from unicorn_assets.forecast.figures import Forecast, finished
 from unicorn_assets.forecast.forecast import forecast as foretell
+from unicorn_assets.forecast.lanes import Lanes
 from unicorn_assets.forecast.projection import Range
 from unicorn_assets.home import Home
 from unicorn_assets.identity import shard_names
@@ -65,7 +68,7 @@ def forecast(
         hurried = {name: _hurried(one) for name, one in endpoints.items() if one is not None}
         tools.settings = chosen.model_copy(update=hurried)
         try:
-            found = foretell(tools, rows, drive, _Progress())
+            found = foretell(tools, rows, drive, _Progress(), _lanes(home, recipe, chosen))
         finally:
             tools.close()
     if as_json:
@@ -78,6 +81,15 @@ def forecast(
 def _hurried(endpoint: Endpoint) -> Endpoint:
     patience = min(endpoint.patience_seconds, PATIENCE_SECONDS)
     return endpoint.model_copy(update={"patience_seconds": patience})
+
+
+def _lanes(home: Home, recipe: Recipe, chosen: settings.Settings) -> Lanes | None:
+    """What runs of the web UI can have at work at the same time; None with a single worker for what asks."""
+    gpu, cpu = (len(lanes.slots(home.path, chosen, lane)) for lane in ("gpu", "cpu"))
+    if gpu == 1:
+        return None
+    servers = {"openai": 1, "vllm": len(chosen.vllm.devices)}.get(recipe.engine.kind, os.cpu_count() or 1)
+    return Lanes(gpu, cpu, max(LEAST_RUNS, lanes.admitted(chosen)), servers)
 
 
 def drive(tools: Tools) -> Mapping[str, float]:
@@ -147,10 +159,23 @@ def show(found: Forecast, console: Console) -> None:
         say("For money, put prices into the [prices] section of settings.toml in HOME.")
     if found.device_hours.value:
         say(f"Device-hours: {_ranged(found.device_hours, 2)}")
-    value, low, high = (moment.astimezone() for moment in found.finish())
-    say(f"Done at {value:%Y-%m-%d %H:%M} ({low:%m-%d %H:%M} to {high:%m-%d %H:%M}), if `unicorn run` begins now.")
-    for line in (*_budget(found), *found.notes):
+    for line in (*_when(found), *_budget(found), *found.notes):
         say(line)
+
+
+def _when(found: Forecast) -> Iterator[str]:
+    """When it is done, by the ways to make it."""
+    yield f"Done at {_moments(found.seconds)}, if `unicorn run` begins now: one shard after the other."
+    if found.lanes is not None:
+        many = f"{found.lanes.gpu} workers on the gpu lane and {found.lanes.cpu} on the cpu lane"
+        yield f"Done at {_moments(found.side_by_side)}, if the web UI or the schedules begin now: {many}."
+        if found.lanes.servers == 1:
+            yield "Its answers are taken to come as fast as in the profile, however many shards ask for them at once."
+
+
+def _moments(taken: Range) -> str:
+    value, low, high = (moment.astimezone() for moment in finished(taken))
+    return f"{value:%Y-%m-%d %H:%M} ({low:%m-%d %H:%M} to {high:%m-%d %H:%M})"
 
 
 def _table(found: Forecast) -> Table:

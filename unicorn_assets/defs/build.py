@@ -13,6 +13,7 @@ from unicorn_assets.defs import (
     proof,
     seeds,
     selection,
+    trace,
 )
 from unicorn_assets.defs.partitions import shard_partitions
 from unicorn_assets.execution.executor import lane_executor
@@ -32,7 +33,7 @@ def build(tools: Tools) -> dg.Definitions:
         assets=[*made, *chosen, *proof.assets()],
         resources={"tools": dg.ResourceDefinition.hardcoded_resource(tools)},
         executor=lane_executor(tools.home),
-        jobs=automation.jobs(tools.recipe),
+        jobs=[*automation.jobs(tools.recipe), trace.job()],
         schedules=automation.schedules(tools),
         sensors=[alerts.sensor(tools.home)],
     )

@@ -1,16 +1,15 @@
-"""Assets that a trainer is interested in: candidate samples, and the release made of them."""
+"""Assets of a shard that a trainer is interested in: candidate samples."""
 
 import dagster as dg
 
 from unicorn_assets.defs.factory import stage_asset
 from unicorn_assets.stages.datasets import INSTRUCTION_DATASET, PRETRAIN_DATASET
-from unicorn_assets.stages.release import RELEASE
 
 GROUP = "datasets"
 
 
 def assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
-    """`pretrain_dataset`, `instruction_dataset` and `release`."""
+    """`pretrain_dataset` and `instruction_dataset`."""
     return [
         stage_asset(
             PRETRAIN_DATASET,
@@ -26,15 +25,6 @@ def assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition
             "carries its caption's id, and so its vector.",
             group=GROUP,
             kinds={"python", "parquet"},
-            partitions=partitions,
-        ),
-        stage_asset(
-            RELEASE,
-            description="What goes out to a trainer: one folder with Parquet, Arrow vectors, LLaVA JSON, manifest and "
-            "dataset card. A row is a sample of its pretraining or instruction table. Refused while "
-            "shards are missing or stale beyond the recipe's coverage.",
-            group=GROUP,
-            kinds={"python", "parquet", "arrow", "json"},
             partitions=partitions,
         ),
     ]

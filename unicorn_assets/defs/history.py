@@ -184,7 +184,7 @@ class _Reader:
     def _failure_is_told(self, record: RunRecord) -> bool:
         """Records the failure of a run that is not retried; returns whether that is decided."""
         run = record.dagster_run
-        if run.status != DagsterRunStatus.FAILURE or tags.RETRIED_BY in run.tags:
+        if run.status != DagsterRunStatus.FAILURE or tags.RETRIED_BY in run.tags or tags.LOOK in run.tags:
             return True
         if time.time() - record.update_timestamp.timestamp() < self._patience(run):
             return False

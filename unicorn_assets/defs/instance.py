@@ -15,6 +15,7 @@ from unicorn_assets import settings
 from unicorn_assets.execution import postgres
 from unicorn_assets.execution.internals import NOOP_COMPUTE_LOGS
 from unicorn_assets.execution.lanes import admitted
+from unicorn_assets.execution.requested import PARTITION
 from unicorn_assets.home import Home
 from unicorn_assets.lake.files import write_whole
 from unicorn_assets.lake.locks import locked
@@ -22,6 +23,17 @@ from unicorn_assets.lake.locks import locked
 START_WAIT_SECONDS = 60.0
 SERVER_WAIT_SECONDS = 3.0
 """How long a command waits for a Postgres server before it says that there is none."""
+
+LEAST_RUNS = 4
+"""Runs of shards that go on at once, however few devices there are."""
+LOOKS = 2
+"""Places beyond them that no shard may take: whoever looks something up does not wait for shards that take hours."""
+
+
+def _runs(shards: int) -> dict[str, Any]:
+    limits = [{"key": PARTITION, "limit": shards}]
+    return {"max_concurrent_runs": shards + LOOKS, "tag_concurrency_limits": limits}
+
 
 # What all instances share, whatever their storage. No path stands here, so that a HOME can be moved: Dagster keeps its
 # files beside its configuration.
@@ -45,7 +57,7 @@ CONFIG: dict[str, Any] = {
     "run_retries": {"enabled": True, "max_retries": 3, "retry_on_asset_or_op_failure": False},
     # A run that is to be launched while its code server is away waits for it, instead of failing at once.
     "run_queue": {"max_user_code_failure_retries": 20, "user_code_failure_retry_delay": 15},
-    "concurrency": {"runs": {"max_concurrent_runs": 4}, "pools": {"granularity": "op"}},
+    "concurrency": {"runs": _runs(LEAST_RUNS), "pools": {"granularity": "op"}},
 }
 
 EXECUTION = "unicorn_assets.execution"
@@ -80,9 +92,9 @@ REPOSITORY_CONFIGS: dict[str, dict[str, Any]] = {
 WRITTEN = "# Written by unicorn at each start; what you change here is lost. Another instance: set DAGSTER_HOME.\n"
 COMMAND_FILE = "command.yaml"
 WORKSPACE_FILE = "workspace.yaml"
-WORKSPACE = {
-    "load_from": [{"python_module": {"module_name": "unicorn_assets.definitions", "location_name": "unicorn_assets"}}]
-}
+LOCATION = "unicorn_assets"
+"""The code location's name, which paths of the web UI have in them."""
+WORKSPACE = {"load_from": [{"python_module": {"module_name": "unicorn_assets.definitions", "location_name": LOCATION}}]}
 
 
 def config_of(home: Home) -> dict[str, Any]:
@@ -91,8 +103,7 @@ def config_of(home: Home) -> dict[str, Any]:
     Raises:
         RecipeError: the settings cannot be used.
     """
-    least: int = CONFIG["concurrency"]["runs"]["max_concurrent_runs"]
-    runs = {"max_concurrent_runs": max(least, admitted(settings.load(home.path)))}
+    runs = _runs(max(LEAST_RUNS, admitted(settings.load(home.path))))
     return CONFIG | {"concurrency": CONFIG["concurrency"] | {"runs": runs}}
 
 

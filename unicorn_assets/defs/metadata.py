@@ -8,12 +8,13 @@ import dagster as dg
 
 from unicorn_assets import settings
 from unicorn_assets.curation.diversity import Diversity
-from unicorn_assets.defs import columns, pictures
+from unicorn_assets.defs import columns, pictures, trace
 from unicorn_assets.defs.values import bars, escaped, flat, numbers, sample, table
 from unicorn_assets.home import Home
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.shards import first_rows, open_parquet
 from unicorn_assets.lake.sidecar import Sidecar
+from unicorn_assets.release import find
 from unicorn_assets.stages import glossary
 from unicorn_assets.stages.budget import standing
 from unicorn_assets.stages.meters import DIVERSITY
@@ -79,15 +80,20 @@ def _counts(sidecar: Sidecar) -> dict[str, Any]:
 
 
 def _trace(home: Home, sidecar: Sidecar) -> dict[str, Any]:
-    """The command that tells the story of a row of this shard, or of a row of this release."""
+    """How to see the story of a row of this shard, or of a row of this release: by a command, or by a job here."""
     if sidecar.stage == "release":
-        of = f"--release {sidecar.metrics['version']} --table pretrain --row 0"
+        folder = home.path / sidecar.metrics["folder"]
+        of, sample = (
+            f"--release {sidecar.metrics['version']} --table pretrain --row 0",
+            find.sample_at(folder, "pretrain", 0),
+        )
     else:
         rows = first_rows(home.lake.rows(sidecar.stage, sidecar.shard), 1, ["id"]) if "rows" in sidecar.files else []
         if not rows or sidecar.stage == "image_reference":
             return {}
-        of = rows[0]["id"]
-    return {"trace": dg.MetadataValue.md(f"`unicorn trace {of} --home {shlex.quote(str(home.path))}`")}
+        of = sample = rows[0]["id"]
+    command = f"`unicorn trace {of} --home {shlex.quote(str(home.path))}`"
+    return {"trace": dg.MetadataValue.md(f"{command} or [the job {trace.NAME}]({trace.launchpad(sample)})")}
 
 
 def _portrait(lake: Lake, sidecar: Sidecar) -> dict[str, Any]:

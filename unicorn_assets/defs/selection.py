@@ -1,4 +1,4 @@
-"""Assets that look at the whole corpus: what of the candidates goes out, and what that is decided by."""
+"""Assets that look at the whole corpus: what of the candidates goes out, what decides it, and the release itself."""
 
 import dagster as dg
 
@@ -7,13 +7,14 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages.base import Stage
 from unicorn_assets.stages.contamination import contamination
 from unicorn_assets.stages.duplicates import near_duplicates
+from unicorn_assets.stages.release import RELEASE
 from unicorn_assets.stages.selection import selection
 
 GROUP = "selection"
 
 
 def assets(partitions: dg.PartitionsDefinition[str], recipe: Recipe) -> list[dg.AssetsDefinition]:
-    """`selection`, and above it the stages that it goes by."""
+    """`selection`, above it the stages that it goes by, below it `release`."""
     benchmarks, twins = contamination(recipe), near_duplicates(recipe)
     return [
         *([] if benchmarks is None else [_contamination(benchmarks, partitions)]),
@@ -25,6 +26,15 @@ def assets(partitions: dg.PartitionsDefinition[str], recipe: Recipe) -> list[dg.
             "datasets are left as they are; `release` applies the decisions.",
             group=GROUP,
             kinds={"python", "parquet"},
+            partitions=partitions,
+        ),
+        stage_asset(
+            RELEASE,
+            description="What goes out to a trainer: one folder with Parquet, Arrow vectors, LLaVA JSON, manifest and "
+            "dataset card. A row is a sample of its pretraining or instruction table. Refused while "
+            "shards are missing or stale beyond the recipe's coverage.",
+            group=GROUP,
+            kinds={"python", "parquet", "arrow", "json"},
             partitions=partitions,
         ),
     ]

@@ -15,6 +15,9 @@ GPU_POOL = "gpu"
 BUDGET = "unicorn/budget"
 """On a run: the budget stopped it; that is no failed try."""
 
+LOOK = "unicorn/look"
+"""On a run: somebody looks something up and makes nothing; whoever launched it sees it fail, so nobody is alerted."""
+
 REMINDED = "unicorn/reminded"
 """On a run: its retry, which was announced and had not come, was asked for once more."""
 

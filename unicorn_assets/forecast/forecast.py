@@ -1,25 +1,25 @@
 """The forecast: what was spent, what is left, what that takes in tokens, time and money, by stage and with a range."""
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from unicorn_assets.errors import UnicornError
 from unicorn_assets.forecast import probed
 from unicorn_assets.forecast import remaining as counting
+from unicorn_assets.forecast.figures import NOTHING, Forecast, Line
+from unicorn_assets.forecast.lanes import Lanes, Work, side_by_side
 from unicorn_assets.forecast.pace import Pace, as_before
 from unicorn_assets.forecast.profile import Profile, profile
-from unicorn_assets.forecast.projection import Left, Part, Range, Row, project, ranged
+from unicorn_assets.forecast.projection import Left, Numbers, Part, Row, project, ranged
 from unicorn_assets.forecast.rehearsal import Cost, Drive, Rehearsal, rehearse
 from unicorn_assets.forecast.remaining import DIALOGS, FIT, Remaining
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.stages import freshness
 from unicorn_assets.stages.accounting import HOUR, Usage
 from unicorn_assets.stages.base import Stage
-from unicorn_assets.stages.budget import Standing, standing
+from unicorn_assets.stages.budget import standing
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.dialogs import task_of
 from unicorn_assets.stages.due import backlog
@@ -30,97 +30,16 @@ from unicorn_assets.stages.seeds import SEED_SOURCES
 from unicorn_assets.stages.tools import Tools
 
 FEW_ROWS = 100
-NOTHING = Range(0.0, 0.0, 0.0)
 
 States = Mapping[tuple[str, str], State]
 
 
-@dataclass(frozen=True)
-class Line:
-    """What is left of one stage: shards to be made, answers, tokens and seconds."""
-
-    stage: str
-    shards: int
-    answers: Range = NOTHING
-    prompt: Range = NOTHING
-    completion: Range = NOTHING
-    tokens: Range = NOTHING
-    seconds: Range = NOTHING
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """What a recipe takes.
-
-    Args:
-        spent: what was spent in the HOME so far, the profile included, and the budget.
-        profiled: rows of the profile.
-        asked: answers that the profile asked for.
-        shards: shards that are not fresh, and all shards.
-        lines: what is left, by stage.
-        tokens: all tokens left, read and written.
-        seconds: all seconds left, one shard after the other as `unicorn run` works.
-        device_hours: hours of our own devices in that.
-        money: what the tokens and devices left cost; None where nothing has a price.
-        currency: of the money.
-        notes: what one should know beside the figures.
-    """
-
-    spent: Standing
-    profiled: int
-    asked: int
-    shards: tuple[int, int]
-    lines: tuple[Line, ...]
-    tokens: Range
-    seconds: Range
-    device_hours: Range
-    money: Range | None
-    currency: str
-    notes: tuple[str, ...]
-
-    def finish(self, now: datetime | None = None) -> tuple[datetime, datetime, datetime]:
-        """When it would be done if it began now: as forecast, at the earliest, at the latest."""
-        began = now or datetime.now(UTC)
-        value, low, high = (
-            began + timedelta(seconds=taken) for taken in (self.seconds.value, self.seconds.low, self.seconds.high)
-        )
-        return value, low, high
-
-    def plain(self) -> dict[str, Any]:
-        """As JSON has it."""
-        used = self.spent.spent
-        return {
-            "profiled_rows": self.profiled,
-            "profile_asked": self.asked,
-            "shards_left": self.shards[0],
-            "shards": self.shards[1],
-            "spent": {
-                "prompt_tokens": used.prompt_tokens,
-                "completion_tokens": used.completion_tokens,
-                "hours": round(used.seconds / HOUR, 4),
-                "money": used.money,
-            },
-            "left": {
-                "tokens": self.tokens.plain(),
-                "seconds": self.seconds.plain(),
-                "device_hours": self.device_hours.plain(),
-                "money": self.money.plain() if self.money is not None else None,
-                "finish": self.finish()[0].isoformat(timespec="seconds"),
-            },
-            "stages": {
-                line.stage: {
-                    "shards": line.shards,
-                    **{name: getattr(line, name).plain() for name in ("answers", "prompt", "completion", "seconds")},
-                }
-                for line in self.lines
-            },
-            "currency": self.currency,
-            "notes": list(self.notes),
-        }
-
-
 def forecast(
-    tools: Tools, rows: int, drive: Drive, progress: Callable[[str, int, int], None] = lambda stage, done, total: None
+    tools: Tools,
+    rows: int,
+    drive: Drive,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    lanes: Lanes | None = None,
 ) -> Forecast:
     """Profiles up to `rows` rows that are still to be asked for, and carries them over to all that is left.
 
@@ -129,6 +48,7 @@ def forecast(
         rows: most rows of the profile.
         drive: materializes a rehearsal.
         progress: told the stage, answers there, and rows in all.
+        lanes: what can be at work at the same time, where that is to be told.
 
     Raises:
         UnicornError: the seeds cannot be read, the engine cannot answer, or the budget is used up.
@@ -165,12 +85,16 @@ def forecast(
         Usage(round(prompt), round(completion), float(taken) * devices).money(prices)
         for prompt, completion, taken in zip(draws["prompt"], draws["completion"], asking, strict=True)
     ]
+    shards = len(stale - {ALL})
+    abreast = (
+        None if lanes is None else side_by_side(_work(stages, lines, parts, asking, rehearsal, shards), lanes, shards)
+    )
     nothing = not stale and not _release_left(tools, states)
     return Forecast(
         spent=standing(tools.home, tools.settings),
         profiled=len(found.rows),
         asked=found.asked.requests,
-        shards=(len(stale - {ALL}), tools.recipe.shards),
+        shards=(shards, tools.recipe.shards),
         lines=lines,
         tokens=ranged(draws["prompt"] + draws["completion"]),
         seconds=NOTHING if nothing else ranged(asking) + (others + once),
@@ -178,7 +102,32 @@ def forecast(
         money=ranged(np.asarray(money)) if any(money) else None,
         currency=prices.currency,
         notes=tuple(notes),
+        lanes=lanes,
+        side_by_side=NOTHING if nothing or abreast is None else ranged(abreast),
     )
+
+
+def _work(
+    stages: Mapping[str, Stage],
+    lines: Sequence[Line],
+    parts: Mapping[str, Part],
+    asking: Numbers,
+    rehearsal: Rehearsal | None,
+    shards: int,
+) -> Work:
+    """What is left by where it is at work, of all seconds that the forecast counts."""
+    of_shards = np.sum([part.draws["seconds"] for name, part in parts.items() if name != FIT], axis=0)
+    beside = {
+        line.stage: line.seconds.value - (parts[line.stage].seconds.value if line.stage in parts else 0.0)
+        for line in lines
+    }
+    lane = {
+        name: sum(beside[stage.name] for stage in stages.values() if stage.sharded and stage.lane == name)
+        for name in ("gpu", "cpu")
+    }
+    runs, once = (rehearsal.shard * shards, rehearsal.loading + rehearsal.once) if rehearsal is not None else (0.0, 0.0)
+    single = asking - of_shards + once + sum(taken for name, taken in beside.items() if not stages[name].sharded)
+    return Work(single, of_shards, lane["gpu"], lane["cpu"], runs)
 
 
 def _after(left: Remaining, found: Profile, tools: Tools) -> list[Left]:

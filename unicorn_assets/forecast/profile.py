@@ -6,17 +6,15 @@ so that as many requests are in flight as in a run.
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 from unicorn_assets.curation import dialogs as dialog_rules
 from unicorn_assets.engines.base import Answer, Engine, Request
-from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.forecast.pace import Pace, measured
 from unicorn_assets.forecast.projection import Row
 from unicorn_assets.forecast.remaining import CAPTIONS, DIALOGS, Seed, kept
-from unicorn_assets.stages.asking import Asked, ask
+from unicorn_assets.stages.asking import Asked, gathered
 from unicorn_assets.stages.captions import expansion_request
 from unicorn_assets.stages.dialogs import TASKS, dialog_request
 from unicorn_assets.stages.judging import grade_request, is_graded, judged
@@ -140,30 +138,22 @@ def _asked(
 
     def timed() -> Iterator[Request]:
         for request in requests:
-            sent[request.id] = time.monotonic()
+            sent.setdefault(request.id, time.monotonic())  # all are looked through once more at the end
             yield request
 
-    names = sorted({shards[request.id] for request in requests})
-    with ExitStack() as stack:
-        stores = {name: stack.enter_context(AnswerStore(tools.home.answers(stage, name))) for name in names}
-        began = time.monotonic()
-        ask(
-            tools,
-            stage,
-            stores,
-            lambda request: shards[request.id],
-            timed(),
-            asked=found.asked,
-            total=len(requests),
-            progress=lambda done, total: progress(stage, done, len(requests)),
-            landed=lambda request, answer: landed.__setitem__(request.id, time.monotonic()),
-            engine=engine,
-        )
-        answers: dict[str, Answer] = {}
-        for request in requests:
-            key = request.key(engine.model)
-            stored = stores[shards[request.id]].get(key)
-            if stored is not None:
-                answers[request.id] = found.answers[key] = stored
+    began, answers = time.monotonic(), dict[str, Answer]()
+    for request, answer in gathered(
+        tools,
+        stage,
+        dict.fromkeys(sorted({shards[request.id] for request in requests}), False),
+        lambda request: shards[request.id],
+        timed,
+        asked=found.asked,
+        total=len(requests),
+        progress=lambda done, total: progress(stage, done, len(requests)),
+        landed=lambda request, answer: landed.__setitem__(request.id, time.monotonic()),
+        engine=engine,
+    ):
+        answers[request.id] = found.answers[request.key(engine.model)] = answer
     pace = measured(began, [sent[name] for name in landed], list(landed.values())) if len(landed) >= LEAST else None
     return answers, pace, list(landed)

@@ -1,7 +1,7 @@
 """Views of the catalog over the files of a home.
 
-One a stage, the story of every row across all of them, what was set aside anywhere, every stored answer, and the rows
-of every release.
+One a stage, the story of every row across all of them, what was set aside anywhere, every stored answer, the rows of
+every release, and what seeds are missing for the wanted mix.
 """
 
 import re
@@ -44,6 +44,9 @@ LEFT JOIN pretrain_dataset AS pretrain USING (id)
 LEFT JOIN instruction_dataset AS instruction USING (id)
 """
 
+
+REQUESTED = {"topic": "VARCHAR", "task": "VARCHAR", "words": "VARCHAR", "rows": "BIGINT", "seeds": "BIGINT"}
+"""Columns of the file of what is missing for a wanted mix, with their types in DuckDB."""
 
 # A release's version: nothing else in its folder's place, neither `latest` nor a draft, has this many of these signs.
 _VERSION = "[0-9a-f]" * 16
@@ -88,6 +91,7 @@ def create(connection: duckdb.DuckDBPyConnection, lake: Lake, home: Path, *, ane
     queries["answers"] = _ANSWERS.format(files=_over(home / "answers/*/*.parquet", home, filename=True))
     rows = home / "releases" / "*" / _VERSION / "**" / "*.parquet"
     queries["released"] = _RELEASED.format(files=_over(rows, home, filename=True))
+    queries["seed_requests"] = _requested(lake.requests("selection", ALL))
     found = connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
     there = set() if anew else {name for (name,) in found}
     there |= {name for name, query in queries.items() if name not in there and _create(connection, name, query)}
@@ -117,8 +121,21 @@ def _over(path: Path, above: Path | None = None, *, filename: bool = False) -> s
 
     By itself `above` is the file's folder, so that a pattern stands in its name alone.
     """
+    # Without the last option, a folder of HOME called `name=value` would become a column.
+    return f"SELECT * FROM read_parquet({_quoted(path, above)}, filename = {filename}, hive_partitioning = false)"
+
+
+def _requested(path: Path) -> str:
+    """All columns of a file of requests; nothing in it is guessed."""
+    columns = ", ".join(f"'{name}': '{kind}'" for name, kind in REQUESTED.items())
+    return (
+        f"SELECT * FROM read_csv({_quoted(path)}, columns = {{{columns}}}, auto_detect = false, header = true, "
+        "delim = ',', quote = '\"', escape = '\"', hive_partitioning = false)"
+    )
+
+
+def _quoted(path: Path, above: Path | None = None) -> str:
+    """A pattern for DuckDB, in quotes. It stands below `above`, by itself the file's folder, whose name is plain."""
     above = path.parent if above is None else above
     pattern = re.sub(r"[*?[]", r"[\g<0>]", str(above)) + f"/{path.relative_to(above)}"
-    quoted = pattern.replace("'", "''")
-    # Without the last option, a folder of HOME called `name=value` would become a column.
-    return f"SELECT * FROM read_parquet('{quoted}', filename = {filename}, hive_partitioning = false)"
+    return "'" + pattern.replace("'", "''") + "'"

@@ -10,12 +10,14 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import explained, sha256
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.withdrawals import Withdrawal
+from unicorn_assets.progress import Progress, silent
 from unicorn_assets.recipe import Recipe, Release
 from unicorn_assets.release import card, changes, data, described, images, manifest, tables, transfer_card, withdrawals
 from unicorn_assets.release.changes import counted_changes
-from unicorn_assets.release.data import Origin, Progress, silent
+from unicorn_assets.release.data import Origin
 from unicorn_assets.release.inputs import gather
 from unicorn_assets.release.manifest import FORMAT_VERSION, Manifest
+from unicorn_assets.release.meters import Meters
 from unicorn_assets.release.publish import intact, latest, publish
 from unicorn_assets.transfer.fitted import FittedTransfer
 
@@ -54,9 +56,10 @@ def build(
     shards: Sequence[str],
     coverage: Coverage,
     draft: Path,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     before: Path | None = None,
     withdrawn: Sequence[Withdrawal] = (),
+    meters: Meters | None = None,
 ) -> Built:
     """Writes the release of these shards into `draft`. The same shards give the same bytes, in whatever order named.
 
@@ -69,6 +72,7 @@ def build(
         progress: told how many rows of both tables are written.
         before: the release before, to tell what changed since; its version is no part of the new one's.
         withdrawn: what is withdrawn now, to tell it.
+        meters: how varied and how good the texts of these shards are, to tell it.
 
     Raises:
         LakeError: a shard is missing, damaged or does not fit the others, a sample has no vector or no seed, no row is
@@ -79,7 +83,7 @@ def build(
     pictured = "picture" in inputs.sidecars["modality_alignment"][ALL].files
     with explained(draft):
         _prepare(draft, recipe.release)
-        written = data.write(inputs, draft, recipe.release, progress or silent)
+        written = data.write(inputs, draft, recipe.release, progress)
         transfer.save(draft / images.FILE)
         if pictured:
             copyfile(inputs.file("modality_alignment", ALL, "picture"), draft / transfer_card.PICTURE)
@@ -94,6 +98,7 @@ def build(
             ),
             selection=described.selected(inputs),
             mix=described.mix(inputs, recipe),
+            meters=meters,
             made_by=described.made_by(inputs, transfer.method.image_rule().text),
             licences=_licences(written.origins),
             libraries=described.libraries(),

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from unicorn_assets.release import selection_card, transfer_card, usage
+from unicorn_assets.release import meters, selection_card, transfer_card, usage
 from unicorn_assets.release.manifest import Manifest, Spread
 from unicorn_assets.release.splits import named, splits
 from unicorn_assets.transfer.metrics import words
@@ -46,6 +46,7 @@ def render(facts: Manifest, examples: Mapping[str, Mapping[str, Any]], *, pictur
         f"## What made it\n\n{_made_by(facts)}",
         f"## Tables\n\n{_tables(facts)}",
         f"## What became of every row\n\n{_stages(facts)}",
+        f"## Diversity and quality\n\n{_meters(facts)}",
         f"## Selection\n\n{_selection(facts)}",
         f"## Licences\n\n{_licences(facts)}",
         *([f"## Withdrawn\n\n{_withdrawn(facts)}"] if facts.withdrawn else []),
@@ -175,6 +176,11 @@ def _selection(facts: Manifest) -> str:
     if facts.mix:
         parts += [selection_card.MIX_WORDS, _table(selection_card.MIX_HEADER, selection_card.mix(facts.mix))]
     return "\n\n".join(parts)
+
+
+def _meters(facts: Manifest) -> str:
+    rows = [] if facts.meters is None else meters.table(facts.meters)
+    return f"{meters.WORDS}\n\n{_table(meters.HEADER, rows)}" if rows else meters.NONE
 
 
 def _licences(facts: Manifest) -> str:

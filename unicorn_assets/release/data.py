@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,7 @@ from unicorn_assets.curation.decisions import Leaving, ids_of
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import open_parquet, readable
 from unicorn_assets.lake.vectors import VectorWriter, dimension, iter_vectors
+from unicorn_assets.progress import Progress, silent
 from unicorn_assets.recipe import Release
 from unicorn_assets.release import tables, unicorn_authors
 from unicorn_assets.release.figures import Counting
@@ -27,17 +28,6 @@ Origin = tuple[str, str, str]
 """Source, licence and origin of a seed."""
 
 _SEED_COLUMNS = pa.schema([(name, pa.string()) for name in ("id", "source", "licence", "origin")])
-
-
-class Progress(Protocol):
-    """Hears how far the writing is."""
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """`done` of `total` rows of both tables."""
-
-
-def silent(done: int, total: int | None) -> None:
-    """Hears and says nothing."""
 
 
 @dataclass

@@ -13,11 +13,15 @@ from pydantic import ValidationError, model_validator
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.sidecar import Part
+from unicorn_assets.release.meters import Meters
 from unicorn_assets.release.splits import SPLITS, named
 from unicorn_assets.release.tables import COLUMNS
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Version of the folder's layout, the manifest and the card; bumped by hand when one of them changes."""
+
+READ = (3, FORMAT_VERSION)
+"""Versions that can be read: 3 has no meters."""
 
 FILE = "manifest.json"
 
@@ -185,6 +189,7 @@ class Manifest(Part):
     coverage: ShardCoverage
     selection: dict[str, Selected]
     mix: dict[str, MixPart]
+    meters: Meters | None = None
     made_by: MadeBy
     licences: list[Licence]
     libraries: dict[str, str]
@@ -258,7 +263,7 @@ class Manifest(Part):
     @property
     def _absent(self) -> set[str]:
         """What is not written where it says nothing, so that a release without it is as it was before there was it."""
-        return set() if self.withdrawn else {"withdrawn"}
+        return {name for name in ("withdrawn", "meters") if not getattr(self, name)}
 
 
 def read(folder: Path) -> Manifest:
@@ -278,9 +283,9 @@ def read(folder: Path) -> Manifest:
         version = json.loads(content)["format"]
     except (ValueError, TypeError, KeyError):
         raise LakeError(f"{path} is no manifest of a release.", COPY_AGAIN) from None
-    if version != FORMAT_VERSION:
+    if version not in READ:
         raise LakeError(
-            f"{path} is of format {version}; this version of unicorn_assets reads format {FORMAT_VERSION}.",
+            f"{path} is of format {version}; this version of unicorn_assets reads formats {READ[0]} to {READ[-1]}.",
             "use the version of unicorn_assets that made it, or release again.",
         )
     try:

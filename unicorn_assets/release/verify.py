@@ -5,25 +5,14 @@ Pickles are known by their hash alone: they are never read.
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
 
+from unicorn_assets.progress import Progress, silent
 from unicorn_assets.release import tables
 from unicorn_assets.release.content import Content
 from unicorn_assets.release.faults import COPY, Fault
 from unicorn_assets.release.manifest import FILE, Manifest, read
 from unicorn_assets.release.publish import wrong_files
 from unicorn_assets.release.tables import EMBEDDINGS
-
-
-class Progress(Protocol):
-    """Hears how far the look is."""
-
-    def __call__(self, done: int, total: int) -> None:
-        """`done` of `total` shards."""
-
-
-def silent(done: int, total: int) -> None:
-    """Hears and says nothing."""
 
 
 def verify(folder: Path, progress: Progress = silent) -> Iterator[Fault]:

@@ -23,7 +23,7 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import ShardWriter, read_rows
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks, transfer_checks
-from unicorn_assets.stages.asking import Asked, answers
+from unicorn_assets.stages.asking import Asked, gathered
 from unicorn_assets.stages.base import Made, Stage, Work
 from unicorn_assets.stages.captions import curation_fields, expansion_fields, expansion_request
 from unicorn_assets.stages.embeddings import encoder_fields, windows
@@ -84,28 +84,30 @@ def _captions(
 ) -> Iterator[tuple[str, str, str, str]]:
     """(id, shard, caption or raw text, why it is of no use or "") of the whole sample."""
     total = sum(len(rows) for rows in sample.values())
-    for shard, rows in sample.items():
+    shard_of = {sample_id: shard for shard, rows in sample.items() for sample_id, _ in rows}
 
-        def requests(rows: list[tuple[str, str]] = rows) -> Iterator[Request]:
-            return (expansion_request(sample_id, seed, work.tools) for sample_id, seed in rows)
+    def requests() -> Iterator[Request]:
+        rows = (row for shard in sample.values() for row in shard)
+        return (expansion_request(sample_id, seed, work.tools) for sample_id, seed in rows)
 
-        for request, answer in answers(
-            work.tools,
-            "expanded_captions",
-            shard,
-            requests,
-            asked=asked,
-            total=total,
-            progress=work.progress,
-            complete=False,
-        ):
-            try:
-                caption = parse_expansion(answer.text, answer.finish_reason)
-            except InvalidAnswer as invalid:
-                yield request.id, shard, answer.text, invalid.reason
-                continue
-            reasons = rules.judge(request.source["seed"], caption, work.recipe.curation)
-            yield request.id, shard, caption, reasons[0].code if reasons else ""
+    for request, answer in gathered(
+        work.tools,
+        "expanded_captions",
+        dict.fromkeys(sample, False),
+        lambda request: shard_of[request.id],
+        requests,
+        asked=asked,
+        total=total,
+        progress=work.progress,
+    ):
+        shard = shard_of[request.id]
+        try:
+            caption = parse_expansion(answer.text, answer.finish_reason)
+        except InvalidAnswer as invalid:
+            yield request.id, shard, answer.text, invalid.reason
+            continue
+        reasons = rules.judge(request.source["seed"], caption, work.recipe.curation)
+        yield request.id, shard, caption, reasons[0].code if reasons else ""
 
 
 def _align(work: Work, drafts: Drafts) -> Made:

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from unicorn_assets.engines.base import Answer, Engine, Request
-from unicorn_assets.engines.store import AnswerStore
 from unicorn_assets.errors import LakeError
+from unicorn_assets.progress import Progress
 from unicorn_assets.settings import Prices
 from unicorn_assets.stages.accounting import Usage, bill, tariff
-from unicorn_assets.stages.base import Progress
 from unicorn_assets.stages.books import booked
 from unicorn_assets.stages.budget import exceeded
 from unicorn_assets.stages.settling import settle
+from unicorn_assets.stages.stores import Stores
 from unicorn_assets.stages.tools import Tools
 
 HELD_SECONDS = 0.5
@@ -94,28 +94,74 @@ def answers(
         BudgetError: the settings' budget has no room for the next request; what was in flight is stored.
         EngineError: the engine cannot go on; finished answers are kept.
     """
-    with AnswerStore(tools.home.answers(stage, shard)) as store:
+    yield from gathered(
+        tools,
+        stage,
+        {shard: complete},
+        lambda request: shard,
+        requests,
+        asked=asked,
+        total=total,
+        progress=progress,
+        engine=engine,
+    )
+
+
+def gathered(
+    tools: Tools,
+    stage: str,
+    shards: Mapping[str, bool],
+    shard_of: Callable[[Request], str],
+    requests: Callable[[], Iterable[Request]],
+    *,
+    asked: Asked,
+    total: int,
+    progress: Progress,
+    landed: Callable[[Request, Answer], None] = lambda request, answer: None,
+    engine: Engine | None = None,
+) -> Iterator[tuple[Request, Answer]]:
+    """Answers to all requests of many shards, in their order; asked for together, so that enough are in flight.
+
+    Args:
+        tools: home, settings and the recipe's engine.
+        stage: the stage that the answers belong to.
+        shards: the shards, each with whether these are all requests of it, so that its store can be compacted.
+        shard_of: the shard of a request.
+        requests: makes the requests anew at each call, always the same ones; best shard by shard.
+        asked: counts what the asking took.
+        total: number of rows that may ask, for the progress.
+        progress: told how many answers are there.
+        landed: told of each answer that was asked for.
+        engine: who is asked; the recipe's own engine if not given.
+
+    Raises:
+        BudgetError: the settings' budget has no room for the next request; what was in flight is stored.
+        EngineError: the engine cannot go on; finished answers are kept.
+        BusyError: another process has the answers of a shard open.
+    """
+    with Stores(tools.home, stage, shards) as stores:
         ask(
             tools,
             stage,
-            {shard: store},
-            lambda request: shard,
+            stores,
+            shard_of,
             requests(),
             asked=asked,
             total=total,
             progress=progress,
+            landed=landed,
             engine=engine,
         )
-        if complete:
-            store.compact()
-        else:
-            store.sync()
+        for shard, complete in shards.items():
+            if complete:
+                stores[shard].compact()
+        stores.sync()
         model = (engine or tools.engine).model
         for request in requests():
-            stored = store.get(request.key(model))
+            stored = stores[shard_of(request)].get(request.key(model))
             if stored is None:
                 raise LakeError(
-                    f"The answer for {request.id} is missing from the store of {stage} [{shard}].",
+                    f"The answer for {request.id} is missing from the store of {stage} [{shard_of(request)}].",
                     "run again; it is asked for once more.",
                 )
             yield request, stored
@@ -124,7 +170,7 @@ def answers(
 def ask(
     tools: Tools,
     stage: str,
-    stores: Mapping[str, AnswerStore],
+    stores: Stores,
     shard_of: Callable[[Request], str],
     requests: Iterable[Request],
     *,
@@ -139,7 +185,7 @@ def ask(
     Args:
         tools: home, settings and the recipe's engine.
         stage: the stage that the answers belong to.
-        stores: the open stores by shard.
+        stores: the stores by shard, open or to be opened.
         shard_of: the shard of a request.
         requests: what is wanted.
         asked: counts what the asking took.
@@ -157,16 +203,18 @@ def ask(
 
     def missing() -> Iterator[Request]:
         for request in requests:
-            if request.key(model) in stores[shard_of(request)]:
+            shard = shard_of(request)
+            if request.key(model) in stores[shard]:
                 asked.reused += 1
             else:
                 asked.requests += 1
+                stores.hold(shard)
                 yield request
 
     source = missing()
     with (
         _metered(engine, asked),
-        booked(tools, engine, stage, {f"{stage}/{shard}": store for shard, store in stores.items()}) as books,
+        booked(tools, engine, stage, stores) as books,
     ):
         while True:
             before = done
@@ -175,8 +223,9 @@ def ask(
                 for request, answer in answered:
                     done, shard = done + 1, shard_of(request)
                     stores[shard].put(request.key(model), request, model, answer)
-                    books.landed(request, answer, f"{stage}/{shard}")
+                    books.landed(request, answer, shard)
                     landed(request, answer)
+                    stores.landed(shard)
                     progress(asked.reused + done, total)
             if not books.held_back:
                 return

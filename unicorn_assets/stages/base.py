@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -12,20 +12,9 @@ from unicorn_assets.lake.drafts import Drafts
 from unicorn_assets.lake.layout import ALL, Lake
 from unicorn_assets.lake.shards import read_rows, with_fingerprint
 from unicorn_assets.lake.sidecar import Severity, Sidecar
+from unicorn_assets.progress import Progress, silent
 from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages.tools import Tools
-
-
-class Progress(Protocol):
-    """Hears how far a step is."""
-
-    def __call__(self, done: int, total: int | None) -> None:
-        """`done` of `total` rows; `total` is None where it is not known yet."""
-
-
-def silent(done: int, total: int | None) -> None:
-    """Nobody listens."""
-    del done, total
 
 
 @dataclass(frozen=True)

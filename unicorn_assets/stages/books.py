@@ -61,7 +61,7 @@ class Unbooked:
         """All requests."""
         return requests
 
-    def landed(self, request: Request, answer: Answer, store: str) -> None:
+    def landed(self, request: Request, answer: Answer, shard: str) -> None:
         """Nothing is counted."""
 
 
@@ -72,7 +72,7 @@ class Books:
         tools: home and settings.
         engine: who is asked.
         stage: whose answers they are.
-        stores: the open stores by their path below HOME/answers; read by the thread that asks alone.
+        stores: the stores by shard; read by the thread that asks alone.
 
     Attributes:
         held_back: whether the budget had no room for the next request; it is kept for the next `admitted`.
@@ -85,9 +85,12 @@ class Books:
         self.need = Amount()
         self._tools, self._prices, self._limits = tools, tools.settings.prices, limits(tools.settings)
         self._engine = engine
-        self._stores = stores
+        self._stores, self._stage = stores, stage
         self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._figures, self._journals = Figures(), {name: store.journal_end for name, store in stores.items()}
+        self._figures, self._journals = (
+            Figures(),
+            {self._name(shard): store.journal_end for shard, store in stores.items()},
+        )
         self._flying, self._free, self._in_flight = Amount(), Amount(), 0
         self._waiting: list[Request] = []
         self._started, self._reserved = time.monotonic(), float("-inf")
@@ -130,8 +133,8 @@ class Books:
             self._free, self._flying = self._free - need, self._flying + need
         return True
 
-    def landed(self, request: Request, answer: Answer, store: str) -> None:
-        """Counts an answer that stands in its store now."""
+    def landed(self, request: Request, answer: Answer, shard: str) -> None:
+        """Counts an answer that stands in its shard's store now."""
         prompt, completion = answer.prompt_tokens, answer.completion_tokens
         if not prompt and not completion and answer.finish_reason != REFUSED:
             prompt = sum(unreported(message.content) for message in request.messages)
@@ -140,7 +143,7 @@ class Books:
             self._in_flight -= 1
             if self._limits:
                 self._flying -= most(request, self._prices)
-            self._journals[store] = self._stores[store].journal_end
+            self._journals[self._name(shard)] = self._stores[shard].journal_end
             used = self._figures
             self._figures = replace(
                 used,
@@ -148,6 +151,10 @@ class Books:
                 prompt_tokens=used.prompt_tokens + prompt,
                 completion_tokens=used.completion_tokens + completion,
             )
+
+    def _name(self, shard: str) -> str:
+        """A store's path below HOME/answers."""
+        return f"{self._stage}/{shard}"
 
     def _read(self) -> Figures:
         """What was used until now, with the time and the money."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from unicorn_assets.release import tables
+from unicorn_assets.release import meters, tables
 from unicorn_assets.stages.base import Stage
 from unicorn_assets.synthesis.seeds.buckets import SEEDS
 
@@ -26,11 +26,7 @@ MEANINGS: Mapping[str, str] = {
     "prompt_tokens": "Tokens that the model read for the answer; 0 for an engine without a model.",
     "completion_tokens": "Tokens that the model wrote; 0 for an engine without a model.",
     "words": "Words of the caption.",
-    "repetition": "Share of the caption's word trigrams that occurred in it before, 0 to 1.",
-    "seed_words": "Share of the seed's content words that the caption keeps, 0 to 1.",
-    "length_fit": "1 where the caption's length is in its band, falling to 0 at its ends; a part of the quality.",
-    "variety": "Moving-average type-token ratio of the caption, scaled to 0 to 1; a part of the quality.",
-    "specificity": "Content words that the caption adds to its seed, scaled to 0 to 1; a part of the quality.",
+    **meters.PARTS,
     "quality": "How good the caption is, 0 to 1, of the parts before it; docs/curation.md has the formula.",
     "faithful": "How true the caption is to its seed, 1 to 5, by the model that grades it; empty where unreadable.",
     "visual": "Whether it says only what a camera could show, 1 to 5, likewise.",

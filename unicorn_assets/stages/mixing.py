@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from unicorn_assets.curation import decisions, mix
 from unicorn_assets.identity import draw
+from unicorn_assets.lake.views import REQUESTED
 from unicorn_assets.mix import Mix, Wanted, exact
 from unicorn_assets.stages.candidates import NO_TOPIC, TASKS, Candidates, Corpus, topic_name
 
 REASON = "mix"
 REST = "all else"
-REQUEST = ("topic", "task", "words", "rows", "seeds")
+REQUEST = tuple(REQUESTED)
 """Columns of the file of what is missing: the part, the samples that it lacks, and about how many seeds of its topic
 would give them, at the rate of those that there are; empty where these have given none."""
 

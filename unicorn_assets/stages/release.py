@@ -9,6 +9,7 @@ from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.sidecar import Sidecar
 from unicorn_assets.release import build as releases
 from unicorn_assets.release.build import Coverage
+from unicorn_assets.release.meters import Meters
 from unicorn_assets.stages import checks, corpus, freshness
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.corpus_meters import corpus_meters
@@ -51,6 +52,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
         if not fresh or covered.fresh / covered.expected < least:
             raise _refuse(covered, least)
         corpus.refuse_stale(work, below(work.recipe))
+        meters = corpus_meters(work.lake, list(fresh))
     draft = tools.home.releases / work.recipe.name / f".draft.{work.fingerprint}"
     for left in draft.parent.glob(".draft.*"):  # of a kill; the step's lock keeps other writers out
         shutil.rmtree(left, ignore_errors=True)
@@ -64,6 +66,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             progress=work.progress,
             before=releases.latest(draft.parent),
             withdrawn=tools.home.withdrawals.in_force(),
+            meters=Meters.model_validate(meters),
         )
         folder = releases.publish(draft, tools.home.releases, work.recipe.name, built.version)
     finally:
@@ -78,7 +81,7 @@ def _release(work: Work, drafts: Drafts) -> Made:
             "fresh": covered.fresh,
             "expected": covered.expected,
             "changes": releases.counted_changes(folder),
-            **corpus_meters(work.lake, list(fresh)),
+            **meters,
             **corpus_figures(work.recipe, work.lake, list(fresh)),
         },
     )

@@ -14,7 +14,8 @@ from unicorn_assets.lake.files import explained
 from unicorn_assets.lake.fingerprint import fingerprint
 from unicorn_assets.lake.layout import ALL, LAKE_VERSION
 from unicorn_assets.lake.sidecar import Check, Run, Sidecar
-from unicorn_assets.stages.base import Finished, Progress, Stage, Work, silent
+from unicorn_assets.progress import Progress, silent
+from unicorn_assets.stages.base import Finished, Stage, Work
 from unicorn_assets.stages.tools import Tools
 
 CATALOG_BATCH = 8

@@ -65,3 +65,15 @@ def open_tab(page, base, asset, tab):
     """A tab of an asset's page."""
     page.goto(f"{base}/assets/{asset}")
     page.get_by_role("tab", name=tab).or_(page.get_by_role("link", name=tab, exact=True)).first.click()
+
+
+def trace(page, base, asset):
+    """Traces the row that an asset's latest materialization names, by its link; returns the row's id and the run's."""
+    open_tab(page, base, asset, "Events")
+    page.get_by_role("link", name="the job trace").first.click()
+    page.wait_for_url(re.compile(r"/jobs/trace/playground$"))
+    filled = page.locator(".CodeMirror").filter(has_text=re.compile("id"))
+    sample = re.search(r'"([0-9a-f]{20})"', filled.inner_text()).group(1)
+    page.get_by_role("button", name="Launch Run").click()
+    page.wait_for_url(re.compile(r"/runs/[0-9a-f-]{36}"))
+    return sample, re.search(r"/runs/([0-9a-f-]{36})", page.url).group(1)

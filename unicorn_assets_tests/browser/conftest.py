@@ -130,3 +130,12 @@ def released(server, browser, four_shards):
         run = clicks.materialize(page, server.base, "release")
         assert server.ended(run) == "SUCCESS"
         return run
+
+
+@pytest.fixture(scope="module")
+def traced(server, browser, released):
+    """The id of a sample that was traced by clicking."""
+    with quiet_page(browser) as page:
+        sample, run = clicks.trace(page, server.base, "pretrain_dataset")
+        assert server.ended(run) == "SUCCESS"
+        return sample

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from unicorn_assets.identity import shard_names
+from unicorn_assets.stages import tracing
 from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets_tests.browser import clicks
 from unicorn_assets_tests.browser.chromium import EXECUTABLE, MISSING, screenshot
@@ -139,8 +140,23 @@ def test_the_release_shows_its_counts_card_and_folder(server, page, released):
     page.get_by_role("dialog").get_by_role("heading", name="What became of every row").wait_for()
 
 
-def test_a_green_graph(server, page, released):
-    page.set_viewport_size({"width": 1400, "height": 560})
+def test_a_sample_is_traced_from_a_materialization_and_its_story_stands_at_its_asset(server, page, traced):
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    steps = tracing.told(server.home, server.home.recipe(), traced)["stages"]
+    holder = [step["stage"] for step in steps if step["outcome"] != "absent"][-1]
+    clicks.open_tab(page, server.base, holder, "Events")
+    page.get_by_text(f"The story of sample {traced}").wait_for()
+    row(page, "story").get_by_text("[Show Markdown]").click()
+    story = page.get_by_role("dialog")
+    story.get_by_text(f"sample {traced}", exact=True).wait_for()
+    story.get_by_text("caption_seeds [").wait_for()
+    [caption] = [step["row"]["caption"] for step in steps if step["stage"] == "expanded_captions"]
+    story.get_by_text(caption[:60]).wait_for()
+    screenshot(page, "trace")
+
+
+def test_a_green_graph(server, page, traced):
+    page.set_viewport_size({"width": 1600, "height": 720})
     clicks.open_graph(page, server.base, wide=True)
     page.wait_for_function(ALL_HAVE_COLOUR, arg=[clicks.NODE, len(GRAPH), MATERIALIZED])
     screenshot(page, "graph")

@@ -28,7 +28,17 @@ def test_as_many_runs_go_on_as_the_devices_can_use(home):
     home.prepare()
     settings.update(home.path, "lanes", devices=[str(number) for number in range(8)])
     written = yaml.safe_load((instance.prepare(home) / "dagster.yaml").read_text())
-    assert written["concurrency"] == {"runs": {"max_concurrent_runs": 16}, "pools": {"granularity": "op"}}
+    limits = [{"key": "dagster/partition", "limit": 16}]
+    runs = {"max_concurrent_runs": 18, "tag_concurrency_limits": limits}
+    assert written["concurrency"] == {"runs": runs, "pools": {"granularity": "op"}}
+
+
+def test_a_look_does_not_wait_for_shards(home):
+    with dg.DagsterInstance.from_config(str(instance.prepare(home)), instance.COMMAND_FILE) as opened:
+        queue = opened.get_concurrency_config().run_queue_config
+    [limit] = queue.tag_concurrency_limits
+    assert (limit["key"], limit["limit"]) == ("dagster/partition", instance.LEAST_RUNS)
+    assert queue.max_concurrent_runs - limit["limit"] == instance.LOOKS > 0
 
 
 def test_the_root_file_keeps_everything_where_the_commands_do(home, tmp_path, monkeypatch):

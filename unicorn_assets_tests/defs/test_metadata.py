@@ -12,6 +12,7 @@ import pytest
 from unicorn_assets.cli.trace import trace
 from unicorn_assets.defs import columns, metadata, pictures
 from unicorn_assets.defs.build import build
+from unicorn_assets.defs.trace import launchpad
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.stages import transfer_picture
@@ -53,21 +54,26 @@ def test_counts_stand_under_the_standard_keys_as_numbers(shown):
             assert ("sample_rows" in found) == (found[count] > 0 and name != "selection")
 
 
-def test_the_command_that_traces_a_row_of_it_is_there_to_be_copied_and_works(home, shown):
+def test_the_command_that_traces_a_row_of_it_is_there_to_be_copied_and_works(home, shown, capsys):
     assert set(shown) - {name for name in shown if "trace" in shown[name]} == {"selection"}, "it has no row here"
     for name, found in shown.items():
         if name == "selection":
             continue
-        command = shlex.split(found["trace"].md_str.strip("`"))
+        capsys.readouterr()
+        told, _, link = found["trace"].md_str.partition(" or ")
+        command = shlex.split(told.strip("`"))
         assert command[:2] == ["unicorn", "trace"]
         assert command[-2:] == ["--home", str(home.path)]
         if name == "release":
             options = {"release": command[3], "table": command[5], "row": int(command[7])}
             trace(home, as_json=True, **options)
+            sample = json.loads(capsys.readouterr().out)["id"]
         else:
             path = home.lake.rows(name, FIRST if GRAPH[name].sharded else ALL)
             assert command[2] in {row["id"] for row in read_rows(path, ["id"])}
             trace(home, command[2], as_json=True)
+            sample = command[2]
+        assert link == f"[the job trace]({launchpad(sample)})"
 
 
 def test_texts_show_lengths_and_diversity(shown):

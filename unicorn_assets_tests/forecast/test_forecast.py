@@ -3,11 +3,16 @@
 import json
 
 import pytest
+from rich.console import Console
 
 from unicorn_assets import recipe as recipes
 from unicorn_assets import settings
 from unicorn_assets.cli import forecast as command
+from unicorn_assets.engines.rules.engine import RulesEngine
 from unicorn_assets.errors import BudgetError, EngineDownError, SeedError
+from unicorn_assets.forecast.forecast import forecast as foretell
+from unicorn_assets.forecast.lanes import Lanes
+from unicorn_assets.stages.accounting import HOUR
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize, run
 from unicorn_assets_tests.doubles import HashEncoder
@@ -113,6 +118,29 @@ def half_made(home, recipe, tools):
     for stage in GRAPH.values():
         if stage.sharded:
             make(stage, tools, "shard-0000", graph=GRAPH, run_id="test")
+
+
+def test_several_workers_finish_sooner_and_take_as_many_device_hours(home, recipe, capsys, monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr(RulesEngine, "devices", 2, raising=False)
+    many = recipe.model_copy(update={"shards": 6})
+    assert "lanes" not in told(home, many, capsys, rows=20)["left"]
+    settings.update(home.path, "lanes", devices=["0", "1", "2"], cpu_workers=6)
+    found = told(home, many, capsys, rows=20)["left"]
+    lanes = found["lanes"]
+    assert (lanes["gpu_workers"], lanes["cpu_workers"], lanes["runs"], lanes["servers"]) == (3, 6, 6, 8)
+    assert 0 < lanes["seconds"]["low"] <= lanes["seconds"]["value"] <= lanes["seconds"]["high"]
+    assert lanes["seconds"]["value"] < found["seconds"]["value"]
+    assert lanes["finish"] < found["finish"]
+    shown = Console(record=True, width=200)
+    tools = Tools(home, many, make_encoder=lambda chosen: HashEncoder())
+    again = foretell(tools, 20, command.drive, lanes=Lanes(gpu=3, cpu=6, runs=6, servers=3))
+    command.show(again, shown)
+    one_server = again.device_hours.value * HOUR / 2
+    asking = sum(line.seconds.value for line in again.lines if line.answers.value)
+    assert 0 < one_server <= asking + 1, "neither divided nor multiplied by the workers"
+    shown = shown.export_text()
+    assert "if the web UI or the schedules begin now: 3 workers on the gpu lane and 6 on the cpu lane." in shown
 
 
 def test_money_and_budget_are_compared_with_what_is_left(home, served, capsys):

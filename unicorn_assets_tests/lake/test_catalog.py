@@ -16,6 +16,7 @@ from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.locks import locked
 from unicorn_assets.lake.tables import SHARD_TABLES
 from unicorn_assets.stages.corpus import UPSTREAM
+from unicorn_assets.stages.mixing import write_requests
 from unicorn_assets_tests.lake.making import (
     COLUMNS,
     PROCESSES,
@@ -394,3 +395,24 @@ def test_answers_and_releases_are_seen_whatever_the_name_of_home(tmp_path, name)
     assert asked(home, query) == [("expanded_captions", SHARD, sample, *row) for sample in ids(2)]
     query = 'SELECT recipe, version, split, "table", shard, count(*) FROM released GROUP BY ALL ORDER BY ALL'
     assert asked(home, query) == [("mine", version, split, "pretrain", SHARD, 2) for split in ("train", "validation")]
+
+
+@pytest.mark.parametrize("name", ["plain", 'it\'s "quoted" and spaced', "wild [a-z]* card", "key=value", "日本 é"])
+def test_what_seeds_are_missing_can_be_asked_for(tmp_path, name):
+    home = Home(tmp_path / name / "home")
+    home.prepare()
+    make_all(home.lake, SHARD, ids(2))
+    assert ("seed_requests",) not in asked(home, "SHOW TABLES")
+    path = home.lake.requests("selection", ALL)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    missing = [
+        {"topic": 'ships, "tall" ones', "task": "question_answering", "words": "80-119", "rows": 5, "seeds": 40},
+        {"topic": "007", "task": None, "words": None, "rows": 7, "seeds": None},
+    ]
+    write_requests(path, missing)
+    assert asked(home, "FROM seed_requests") == [tuple(one.values()) for one in missing]
+    assert asked(home, "SELECT sum(rows) FROM seed_requests") == [(12,)]
+    write_requests(path, [])
+    assert asked(home, "FROM seed_requests") == []
+    path.unlink()  # the recipe wants no mix any more
+    assert ("seed_requests",) not in asked(home, "SHOW TABLES")

@@ -14,6 +14,7 @@ from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.files import sha256
 from unicorn_assets.release import publish, verify
 from unicorn_assets.release.manifest import FILE, Manifest
+from unicorn_assets.release.meters import Meters
 from unicorn_assets.release.rows import ReleaseRows
 from unicorn_assets_tests.release.damage import (
     DIALOGS,
@@ -128,6 +129,8 @@ def test_a_manifest_that_lacks_what_is_asked_of_it_is_damaged(copy: Path, key: s
         (b"[]", "is no manifest of a release"),
         (b'{"format": 2}', "is of format 2"),
         (b'{"format": 3}', "is damaged"),
+        (b'{"format": 4}', "is damaged"),
+        (b'{"format": 5}', "reads formats 3 to 4"),
     ],
 )
 def test_what_is_no_release_is_refused(copy: Path, content: bytes | None, says: str) -> None:
@@ -137,6 +140,25 @@ def test_what_is_no_release_is_refused(copy: Path, content: bytes | None, says: 
     with pytest.raises(LakeError, match=says) as error:
         found(copy)
     assert str(copy / FILE) in error.value.what
+
+
+def test_a_release_of_before_there_were_meters_is_still_read(copy: Path) -> None:
+    facts = json.loads((copy / FILE).read_text())
+    assert "meters" not in facts  # none were given
+    (copy / FILE).write_text(json.dumps(facts | {"format": 3}))
+    reseal(copy)
+    assert found(copy) == []
+    assert json.loads((copy / FILE).read_text())["format"] == 3
+
+
+def test_meters_are_part_of_the_content(copy: Path) -> None:
+    before = Manifest.model_validate_json((copy / FILE).read_bytes())
+    reseal(copy, meters=Meters(vendi_score=3.0))
+    after = Manifest.model_validate_json((copy / FILE).read_bytes())
+    assert (after.meters, found(copy)) == (Meters(vendi_score=3.0), [])
+    assert after.version != before.version
+    (copy / FILE).write_text((copy / FILE).read_text().replace('"vendi_score": 3.0', '"vendi_score": 4.0'))
+    one(found(copy), FILE, "is damaged")
 
 
 def test_counts_of_the_manifest_that_do_not_fit_are_named(copy: Path) -> None:

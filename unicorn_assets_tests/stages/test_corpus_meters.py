@@ -1,13 +1,19 @@
 """Meters of all shards together against those of one shard, and where a shard lacks something."""
 
+from collections import Counter
+from math import ceil
+
 import numpy as np
 import pytest
 
 from unicorn_assets.curation.collapse import entropy, vendi_score
+from unicorn_assets.errors import LakeError
 from unicorn_assets.identity import shard_names
+from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.lake.vectors import iter_vectors
+from unicorn_assets.release.meters import PARTS
 from unicorn_assets.stages import corpus_meters as module
-from unicorn_assets.stages.corpus_meters import corpus_meters, merged
+from unicorn_assets.stages.corpus_meters import STEPS, corpus_meters, merged
 from unicorn_assets_tests.conftest import materialize
 
 
@@ -34,6 +40,33 @@ def test_the_release_tells_the_meters_of_all_shards(home, recipe):
     summed = {name: sum(one.get(name, 0) for one in types) for name in set().union(*types)}
     assert told["question_entropy"] == pytest.approx(entropy(summed), abs=1e-4)
     assert corpus_meters(home.lake, ["shard-0999"]) == {}
+
+
+def test_quality_and_topics_are_those_of_the_curated_captions(home, recipe):
+    materialize(home, recipe)
+    shards = shard_names(recipe.shards)
+    told = corpus_meters(home.lake, shards)
+    rows = [row for shard in shards for row in read_rows(home.lake.rows("curated_captions", shard))]
+    topic = {row["id"]: row["topic"] for shard in shards for row in read_rows(home.lake.rows("caption_seeds", shard))}
+    scores = sorted(row["quality"] for row in rows)
+    quality = told["quality"]
+    assert quality["captions"] == len(rows) > 0
+    assert quality["mean"] == pytest.approx(np.mean(scores), abs=1e-4)
+    assert quality["median"] == pytest.approx(scores[ceil(len(scores) / 2) - 1], abs=1 / STEPS)
+    assert quality["low"] == pytest.approx(scores[ceil(len(scores) * 0.05) - 1], abs=1 / STEPS)
+    assert quality["high"] == pytest.approx(scores[ceil(len(scores) * 0.95) - 1], abs=1 / STEPS)
+    parts = {name: quality[name] for name in PARTS}
+    assert parts == pytest.approx({name: np.mean([row[name] for row in rows]) for name in PARTS}, abs=1e-4)
+    topics = Counter(topic[row["id"]] for row in rows if topic[row["id"]])
+    assert (told["topics"], told["topic_entropy"]) == (len(topics), pytest.approx(entropy(topics), abs=1e-4))
+
+
+def test_a_damaged_file_of_captions_is_named(home, recipe):
+    materialize(home, recipe)
+    path = home.lake.rows("curated_captions", "shard-0001")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(LakeError, match="shard-0001"):
+        corpus_meters(home.lake, shard_names(recipe.shards))
 
 
 def test_few_vectors_of_each_shard_are_enough(home, recipe, monkeypatch):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from unicorn_assets.lake.shards import read_rows
+from unicorn_assets.release.meters import Meters
 from unicorn_assets.release.splits import split_of
 from unicorn_assets.release.verify import verify
 from unicorn_assets.stages.tracing import released_in
@@ -80,6 +81,18 @@ def test_back_to_the_first_recipe_is_the_first_version_untouched(home, recipe, f
     materialize(home, recipe)
     assert manifest(home) == first
     assert {path: path.read_bytes() for path in content} == content
+
+
+def test_card_and_manifest_tell_the_meters_that_the_web_ui_shows(home, recipe):
+    metrics = materialize(home, recipe)["release", "all"].sidecar.metrics
+    told = manifest(home)["meters"]
+    assert told == {name: metrics[name] for name in told}
+    assert set(told) == set(Meters.model_fields)
+    card = (latest(home) / "README.md").read_text(encoding="utf-8")
+    assert f"| quality | {metrics['quality']['mean']:.2f}; " in card
+    assert f"| vendi score | {metrics['vendi_score']:.3g} |" in card
+    assert f"| self bleu | {metrics['captions_diversity']['self_bleu']:.3g} | " in card
+    assert list(verify(latest(home))) == []
 
 
 def test_what_a_default_recipe_releases_holds_nothing_out(home, recipe, first):

@@ -68,6 +68,11 @@ def test_the_release_has_the_wanted_mix_and_says_what_is_missing(home, recipe):
         requests = list(csv.DictReader(file))
     missing = {name: part["missing"] for name, part in facts["mix"].items() if part["missing"] and name != "all else"}
     assert [int(row["rows"]) for row in requests] == list(missing.values())
+    with home.catalog.snapshot() as catalog:
+        asked = catalog.execute("SELECT topic, task, words, rows, seeds FROM seed_requests").fetchall()
+    numbers = [[int(row[name]) if row[name] else None for name in ("rows", "seeds")] for row in requests]
+    texts = [[row[name] or None for name in ("topic", "task", "words")] for row in requests]
+    assert asked == [(*text, *number) for text, number in zip(texts, numbers, strict=True)]
     assert checks(outcomes["selection"])["mix_met"].passed
     assert list(verify(home.releases / "demo" / "latest")) == []
     card = (home.releases / "demo" / "latest" / "README.md").read_text(encoding="utf-8")

@@ -122,14 +122,3 @@ class Spread(Covariance):
         covariance = self.covariance()
         floor = ROUNDING * self.mean_square()
         return Shape(self.count, self.mean(), covariance, self._directions / self.count, floor)
-
-
-def shape_of(rows: Rows, *, unit: bool = True) -> Shape:
-    """Centre and covariance of rows (n, dimension) that are in memory.
-
-    Raises:
-        TransferError: a row is not fit for use, or there are fewer than 2.
-    """
-    spread = Spread(rows.shape[-1])
-    spread.add(rows, unit=unit)
-    return spread.shape()

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from unicorn_assets.transfer.metrics.shape import Spread
+
 
 def units(count, width=8, seed=0, mean=0.3, power=0.5):
     """Unit rows around one side of the origin, with a spectrum that falls."""
@@ -18,3 +20,10 @@ def rotation(width, seed=0):
 def normalised(rows):
     """Each row over its norm."""
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def shape_of(rows, *, unit=True):
+    """Centre and covariance of rows, (n, width)."""
+    spread = Spread(rows.shape[-1])
+    spread.add(rows, unit=unit)
+    return spread.shape()

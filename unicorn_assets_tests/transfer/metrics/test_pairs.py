@@ -5,8 +5,7 @@ import pytest
 
 from unicorn_assets.errors import TransferError
 from unicorn_assets.transfer.metrics.pairs import Pairs, cosines
-from unicorn_assets.transfer.metrics.shape import shape_of
-from unicorn_assets_tests.transfer.metrics.clouds import rotation, units
+from unicorn_assets_tests.transfer.metrics.clouds import rotation, shape_of, units
 
 
 def figures(one, other, *cuts):

@@ -11,8 +11,7 @@ from unicorn_assets.transfer.metrics import cosines, distance, neighbours, spect
 from unicorn_assets.transfer.metrics.pairs import PairFigures
 from unicorn_assets.transfer.metrics.report import LEAST_POOL, report
 from unicorn_assets.transfer.metrics.results import Between, GapReport, Preservation, SetFigures
-from unicorn_assets.transfer.metrics.shape import shape_of
-from unicorn_assets_tests.transfer.metrics.clouds import normalised, rotation, units
+from unicorn_assets_tests.transfer.metrics.clouds import normalised, rotation, shape_of, units
 
 TEXTS, IMAGES = units(150, seed=1), units(120, seed=2, mean=-1)
 SHIFTED = normalised(TEXTS - TEXTS.mean(axis=0) + IMAGES.mean(axis=0))

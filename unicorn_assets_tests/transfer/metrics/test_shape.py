@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unicorn_assets.errors import TransferError
-from unicorn_assets.transfer.metrics.shape import Spread, shape_of
-from unicorn_assets_tests.transfer.metrics.clouds import units
+from unicorn_assets.transfer.metrics.shape import Spread
+from unicorn_assets_tests.transfer.metrics.clouds import shape_of, units
 
 
 def test_two_rows_by_hand():

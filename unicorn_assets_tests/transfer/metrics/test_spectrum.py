@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unicorn_assets.transfer.metrics import spectrum
-from unicorn_assets.transfer.metrics.shape import shape_of
-from unicorn_assets_tests.transfer.metrics.clouds import rotation, units
+from unicorn_assets_tests.transfer.metrics.clouds import rotation, shape_of, units
 
 HAND = np.array([4.0, 2, 1, 1])
 FIGURES = [spectrum.anisotropy_ratio, spectrum.effective_dimension, spectrum.effective_rank, spectrum.exponent]
