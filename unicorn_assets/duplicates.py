@@ -27,6 +27,12 @@ class Duplicates(Section):
         description="Cosine of two captions' embeddings from which they are near; meaning is not compared without it. "
         "Of n captions it takes n * n / 2 products of vectors.",
     )
+    question_cosine: float | None = Field(
+        default=None,
+        ge=0.5,
+        le=1,
+        description="The same of two questions, which the recipe's encoder encodes for it.",
+    )
     lost_questions: float = Field(
         default=1.0,
         ge=0,

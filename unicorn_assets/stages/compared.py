@@ -22,6 +22,7 @@ from unicorn_assets.lake.lists import fixed_ids, ids
 from unicorn_assets.lake.shards import open_parquet, readable
 from unicorn_assets.lake.signature_files import Signed
 from unicorn_assets.stages.base import Work
+from unicorn_assets.stages.question_vectors import FOLDER
 
 ONE = -1
 """Place of a text that is the only one of its row."""
@@ -140,7 +141,7 @@ QUESTIONS = Kind(
     _questions,
     lambda chosen: chosen.question_words,
     lambda chosen: None,
-    lambda chosen: None,
+    lambda chosen: chosen.question_cosine,
 )
 
 
@@ -150,12 +151,16 @@ def kinds(chosen: Duplicates) -> list[Kind]:
 
 
 def forget_others(work: Work) -> None:
-    """Removes the signatures of shards and kinds that the recipe does not have; texts stand in them."""
+    """Removes signatures and embeddings of shards and kinds that the recipe does not have; texts stand in them."""
     wanted, shards = kinds(work.recipe.duplicates), set(shard_names(work.recipe.shards))
     for kind in (CAPTIONS, QUESTIONS):
         for path in work.tools.home.signatures(kind.name, "*").parent.glob("*.arrow"):
             if kind not in wanted or path.stem not in shards:
                 path.unlink(missing_ok=True)
+    meant = QUESTIONS in wanted and work.recipe.duplicates.question_cosine is not None
+    for path in work.tools.home.signatures(FOLDER, "*").parent.glob("*.arrow"):
+        if not meant or path.name.partition(".")[0] not in shards:
+            path.unlink(missing_ok=True)
 
 
 def quality(lake: Lake, shard: str, wanted: Ids) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ From them and the texts that they are of, the selection chooses anew among what 
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from unicorn_assets.recipe import Recipe
 from unicorn_assets.stages import checks, corpus
 from unicorn_assets.stages.base import CheckSpec, Finding, Finished, Made, Stage, Work
 from unicorn_assets.stages.compared import CAPTIONS, QUESTIONS, forget_others, kinds, quality
+from unicorn_assets.stages.embeddings import encoder_fields
 from unicorn_assets.stages.nearness import HEADER, Before, Found, look
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets.stages.twins import PAIRS, TEXTS, Losers, Twins, how_names
@@ -40,6 +42,8 @@ def _fields(tools: Tools) -> dict[str, Any]:
     fields: dict[str, Any] = {"algorithm": dict(algorithm()), "most": chosen.most, "jaccard": chosen.jaccard}
     for kind in kinds(chosen):
         fields[kind.name] = kind.judged_by(chosen)
+    if _encodes(tools.recipe):
+        fields |= encoder_fields(tools)
     return fields | corpus.corpus_fields(tools)
 
 
@@ -189,8 +193,14 @@ def _share(finished: Finished) -> Finding:
 
 
 def near_duplicates(recipe: Recipe) -> Stage | None:
-    """The stage; None where the recipe compares nothing."""
-    return NEAR_DUPLICATES if kinds(recipe.duplicates) else None
+    """The stage; None where the recipe compares nothing. On the gpu lane where it encodes questions."""
+    if not kinds(recipe.duplicates):
+        return None
+    return replace(NEAR_DUPLICATES, lane="gpu") if _encodes(recipe) else NEAR_DUPLICATES
+
+
+def _encodes(recipe: Recipe) -> bool:
+    return recipe.duplicates.questions and recipe.duplicates.question_cosine is not None
 
 
 NEAR_DUPLICATES = Stage(

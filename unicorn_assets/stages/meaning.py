@@ -1,10 +1,10 @@
-"""Captions that are near in meaning, by the embeddings that the lake has of them; questions have none.
+"""Texts that are near in meaning: captions by the embeddings that the lake has, questions by some made for it.
 
 A text that several rows say has an embedding each, for they may differ in letter case or punctuation: that of the row
 with the least id counts, whichever shards came first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -19,45 +19,61 @@ from unicorn_assets.lake.lists import fixed_ids, ids
 from unicorn_assets.lake.signature_files import Signed
 from unicorn_assets.lake.vectors import VectorRows, vector_batches
 from unicorn_assets.stages.base import Work
+from unicorn_assets.stages.compared import QUESTIONS, Kind
+from unicorn_assets.stages.question_vectors import encoded_by, question_vectors
 
 EMBEDDINGS = "text_embeddings"
 
 
-def content(work: Work, shard: str) -> str:
-    """What the embeddings of a shard are known by.
+def content(work: Work, kind: Kind, shard: str) -> str:
+    """What the embeddings of a shard's texts are known by, beside the texts.
 
     Raises:
-        LakeError: they are missing or damaged.
+        LakeError: those of captions are missing or damaged.
     """
+    if kind is QUESTIONS:
+        return encoded_by(work)
     return work.lake.need(EMBEDDINGS, shard).files["vectors"].sha256
 
 
 def near_in_meaning(
-    work: Work, shards: Sequence[str], signed: Sequence[Signed], found: Nodes, new: Mask, cosine: float
+    work: Work,
+    kind: Kind,
+    contents: Mapping[str, str],
+    signed: Sequence[Signed],
+    found: Nodes,
+    new: Mask,
+    cosine: float,
 ) -> Near:
-    """Pairs of captions whose embeddings have this cosine or more, one of them new at least.
+    """Pairs of texts whose embeddings have this cosine or more, one of them new at least.
 
     Args:
         work: what they are looked for.
-        shards: the shards.
-        signed: their captions.
+        kind: the kind of the texts.
+        contents: by shard, what changes with its texts and their embeddings.
+        signed: the texts of each shard.
         found: the nodes of those.
         new: which of these are new in meaning, (n,).
         cosine: least cosine.
 
     Raises:
-        LakeError: a caption has no embedding, or a file of them is missing, damaged or of another length.
+        LakeError: a caption has no embedding, or a file of them is missing, damaged or of another length; those of
+            questions cannot be written.
         TooManyPairsError: too many are near.
     """
     rows = _speakers(signed, found)
     order = np.argsort(rows)
     shard, place = found.place_of(rows[order])
-    vectors = VectorRows(
-        {number: work.lake.vectors(EMBEDDINGS, shards[number]) for number in np.unique(shard).tolist()}
-    )
+    shards, paths = list(contents), {}
     for number in np.unique(shard).tolist():
-        here = shard == number
-        place[here] = _rows(work, shards[number], signed[number].ids[place[here]])
+        name = shards[number]
+        if kind is QUESTIONS:
+            paths[number] = question_vectors(work, name, signed[number], contents[name])
+        else:
+            paths[number] = work.lake.vectors(EMBEDDINGS, name)
+            here = shard == number
+            place[here] = _rows(work, name, signed[number].ids[place[here]])
+    vectors = VectorRows(paths)
 
     def embeddings_of(places: Numbers) -> Halves:
         return vectors.take(shard[places], place[places])

@@ -1,5 +1,6 @@
-"""Captions near in meaning, by planted embeddings."""
+"""Captions and questions near in meaning, by planted embeddings."""
 
+import hashlib
 import random
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from unicorn_assets.errors import LakeError
 from unicorn_assets.identity import sample_id
 from unicorn_assets.lake.layout import ALL
-from unicorn_assets.stages.duplicates import NEAR_DUPLICATES
+from unicorn_assets.stages.duplicates import NEAR_DUPLICATES, near_duplicates
+from unicorn_assets.stages.question_vectors import FOLDER
+from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.curation.duplicates.planted import fresh, vocabulary
 from unicorn_assets_tests.stages.planted_corpus import STAGE, every_caption, filled, followed
 
@@ -140,3 +143,122 @@ def test_meaning_enters_what_decides_only_where_it_is_compared(corpus_at):
     assert without["caption"] == {"words": 3, "containment": 0.9}
     assert of_questions["caption"] == without["caption"] | {"semantic": {"cosine": 0.97, "version": 1}}
     assert of_questions["question"] == without["question"] == {"words": 2, "containment": None}
+    assert "encoder" not in of_questions
+
+
+class Planted:
+    """An encoder that means the same by questions that end alike; counts what it is asked."""
+
+    dimension = 16
+
+    def __init__(self, name="planted"):
+        self.name, self.asked = name, []
+
+    def identity(self):
+        return {"model": self.name}
+
+    def encode(self, texts):
+        self.asked += texts
+        rng = [np.random.default_rng(abs(hash_of(f"{self.name} {text.split()[-1]}"))) for text in texts]
+        vectors = np.array([one.normal(size=16) for one in rng])
+        vectors[:, 0] += [0.01 * len(text) / 100 for text in texts]
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def close(self):
+        pass
+
+
+def hash_of(text):
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest(), "big")
+
+
+def asking(one, encoder, questions):
+    """The corpus with such questions, a dialog each, spread over the shards."""
+    for number, asked in enumerate(questions):
+        one.questions[one.shards[number % len(one.shards)]][sample_id(f"seed {number}")] = asked
+    one.tools = Tools(one.home, one.tools.recipe, make_encoder=lambda chosen: encoder)
+    return one.put()
+
+
+ASKED = [
+    ["What is parked by the shed?", "Is there a gull above the pier?"],
+    ["Which vehicle do we see near that old shed?", "How many people wait?"],
+    ["What colour has the door?", "Tell me what flies over the pier?"],
+    ["What is parked by the shed?", "Who leans on the gate?"],
+]
+
+
+def question_pairs(one):
+    found = pq.read_table(one.home.lake.pairs(STAGE, ALL)).to_pylist()
+    return {
+        frozenset(((row["id_a"], row["turn_a"]), (row["id_b"], row["turn_b"])))
+        for row in found
+        if row["kind"] == "question" and row["how"] == "semantic"
+    }
+
+
+def test_questions_near_in_meaning_are_found_and_each_is_encoded_once(corpus_at):
+    encoder = Planted()
+    one = asking(corpus_at(captions=False, question_cosine=0.97), encoder, ASKED)
+    first, second, third, fourth = (sample_id(f"seed {number}") for number in range(4))
+    figures = one.make().sidecar.metrics["texts"]["question"]
+    sheds, piers = frozenset(((second, 0), (min(first, fourth), 0))), frozenset(((first, 1), (third, 1)))
+    assert question_pairs(one) == {sheds, piers}
+    assert (figures["semantic"], figures["same"], figures["lost"]) == (2, 1, 3)
+    # The first and the fourth dialog are in one shard, and ask the same once.
+    assert sorted(encoder.asked) == sorted({text for asked in ASKED for text in asked})
+
+
+def test_only_a_new_shards_questions_are_encoded_and_the_end_is_the_same(corpus_at):
+    encoder = Planted()
+    one = asking(corpus_at("grown", captions=False, question_cosine=0.97), encoder, ASKED)
+    one.present = one.shards[:2]
+    one.make()
+    before = len(encoder.asked)
+    one.present = list(one.shards)
+    one.make()
+    assert encoder.asked[before:] == ASKED[2]
+    whole = asking(corpus_at("whole", captions=False, question_cosine=0.97), Planted(), ASKED)
+    whole.make()
+    assert one.files() == whole.files()
+
+
+def test_embeddings_that_are_damaged_or_of_another_encoder_are_made_again(corpus_at):
+    encoder = Planted()
+    one = asking(corpus_at(captions=False, question_cosine=0.97), encoder, ASKED)
+    one.make()
+    before = question_pairs(one)
+    [path] = one.home.signatures(FOLDER, "*").parent.glob("shard-0001.*")
+    path.write_bytes(path.read_bytes()[:100])
+    encoder.asked.clear()
+    one.make(again=True)
+    assert encoder.asked == ASKED[1]
+    assert question_pairs(one) == before
+    other = Planted("another")
+    asking(one, other, ASKED).make()
+    assert sorted(other.asked) == sorted({text for asked in ASKED for text in asked})
+    assert len(list(path.parent.glob("*.arrow"))) == len(one.shards)
+
+
+def test_embeddings_of_questions_go_where_they_are_not_wanted(corpus_at):
+    one = asking(corpus_at(captions=False, question_cosine=0.97), Planted(), ASKED)
+    one.make()
+    folder = one.home.signatures(FOLDER, "*").parent
+    assert len(list(folder.glob("*.arrow"))) == 3
+    chosen = one.tools.recipe.duplicates.model_copy(update={"question_cosine": None})
+    plain = one.tools.recipe.model_copy(update={"duplicates": chosen})
+    one.home.adopt(plain, change=True)
+    one.tools = Tools(one.home, plain)
+    one.make()
+    assert not list(folder.glob("*.arrow"))
+    assert question_pairs(one) == set()
+
+
+def test_questions_are_encoded_on_the_gpu_lane_and_the_encoder_decides(corpus_at):
+    one = asking(corpus_at(question_cosine=0.97), Planted(), ASKED)
+    stage = near_duplicates(one.tools.recipe)
+    assert (stage.lane, NEAR_DUPLICATES.lane) == ("gpu", "cpu")
+    fields = stage.fields(one.tools)
+    assert fields["encoder"] == {"model": "planted"}
+    assert fields["question"]["semantic"] == {"cosine": 0.97, "version": 1}
+    assert near_duplicates(corpus_at("off", questions=False, question_cosine=0.97).tools.recipe).lane == "cpu"
