@@ -1,7 +1,7 @@
 """The recipe's section [alignment]: by which method, with which options, beside which images."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -71,6 +71,14 @@ class Alignment(Section):
     rounds: Count = Field(default=10, description="matched: how often texts are matched with images at the most.")
     kept: float = Field(default=0.6, gt=0, le=1, description="matched: share of the pairs, the surest, that count.")
     images: Images | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_went(cls, given: Any) -> Any:
+        """A HOME's recipe has every key that there was; `shrinkage` of a former `matched` decides nothing any more."""
+        return (
+            {name: value for name, value in given.items() if name != "shrinkage"} if isinstance(given, dict) else given
+        )
 
     @model_validator(mode="after")
     def _fits_the_method(self) -> Self:

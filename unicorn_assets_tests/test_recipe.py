@@ -217,6 +217,13 @@ def test_images_start_at_the_recipe_and_come_back_from_its_text(given, kept):
     assert "alignment.images.path: None" in " ".join(differences(read(SMALL), recipe))
 
 
+def test_a_recipe_of_a_home_that_is_older_than_matched_is_read():
+    """A HOME's recipe has every key, whichever method it chose."""
+    older = dump(read(SMALL)).replace("kept = 0.6", "shrinkage = 0.01").replace("rounds = 10", "rounds = 3")
+    assert "shrinkage = 0.01" in older
+    assert read(older.replace("rounds = 3", "")) == read(SMALL)
+
+
 def test_a_recipe_without_images_says_nothing_of_them():
     assert "images" not in dump(read(SMALL)).split("[alignment]")[1]
 

@@ -6,7 +6,7 @@ and embeds it through the same engine, encoder and answer store. The shards then
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -39,6 +39,8 @@ from unicorn_assets.transfer.fitting import Options, fit
 from unicorn_assets.transfer.gap import measure
 from unicorn_assets.transfer.statistics import check_enough
 
+ASKED_TOGETHER = 64
+"""Requests of the calibration sample from which on no further shard is asked for at the same time."""
 LEAST_SAMPLES = 2
 """A mean of fewer would be the text itself."""
 
@@ -85,29 +87,43 @@ def _captions(
     """(id, shard, caption or raw text, why it is of no use or "") of the whole sample."""
     total = sum(len(rows) for rows in sample.values())
     shard_of = {sample_id: shard for shard, rows in sample.items() for sample_id, _ in rows}
+    for shards in _together(sample):
 
-    def requests() -> Iterator[Request]:
-        rows = (row for shard in sample.values() for row in shard)
-        return (expansion_request(sample_id, seed, work.tools) for sample_id, seed in rows)
+        def requests(shards: Sequence[str] = shards) -> Iterator[Request]:
+            rows = (row for shard in shards for row in sample[shard])
+            return (expansion_request(sample_id, seed, work.tools) for sample_id, seed in rows)
 
-    for request, answer in gathered(
-        work.tools,
-        "expanded_captions",
-        dict.fromkeys(sample, False),
-        lambda request: shard_of[request.id],
-        requests,
-        asked=asked,
-        total=total,
-        progress=work.progress,
-    ):
-        shard = shard_of[request.id]
-        try:
-            caption = parse_expansion(answer.text, answer.finish_reason)
-        except InvalidAnswer as invalid:
-            yield request.id, shard, answer.text, invalid.reason
-            continue
-        reasons = rules.judge(request.source["seed"], caption, work.recipe.curation)
-        yield request.id, shard, caption, reasons[0].code if reasons else ""
+        for request, answer in gathered(
+            work.tools,
+            "expanded_captions",
+            dict.fromkeys(shards, False),
+            lambda request: shard_of[request.id],
+            requests,
+            asked=asked,
+            total=total,
+            progress=work.progress,
+        ):
+            shard = shard_of[request.id]
+            try:
+                caption = parse_expansion(answer.text, answer.finish_reason)
+            except InvalidAnswer as invalid:
+                yield request.id, shard, answer.text, invalid.reason
+                continue
+            reasons = rules.judge(request.source["seed"], caption, work.recipe.curation)
+            yield request.id, shard, caption, reasons[0].code if reasons else ""
+
+
+def _together(sample: Mapping[str, Sequence[Any]]) -> Iterator[list[str]]:
+    """Shards that are asked for together: just enough to keep a server busy, for nobody else can ask for them then."""
+    shards, count = list[str](), 0
+    for shard, rows in sample.items():
+        shards.append(shard)
+        count += len(rows)
+        if count >= ASKED_TOGETHER:
+            yield shards
+            shards, count = [], 0
+    if shards:
+        yield shards
 
 
 def _align(work: Work, drafts: Drafts) -> Made:

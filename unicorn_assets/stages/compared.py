@@ -16,6 +16,7 @@ from unicorn_assets.curation.duplicates.signatures import algorithm, signatures
 from unicorn_assets.duplicates import Duplicates
 from unicorn_assets.identity import shard_names
 from unicorn_assets.lake import signature_files
+from unicorn_assets.lake.files import clear_leftovers
 from unicorn_assets.lake.fingerprint import digest
 from unicorn_assets.lake.layout import Lake
 from unicorn_assets.lake.lists import fixed_ids, ids
@@ -151,13 +152,18 @@ def kinds(chosen: Duplicates) -> list[Kind]:
 
 
 def forget_others(work: Work) -> None:
-    """Removes signatures and embeddings of shards and kinds that the recipe does not have; texts stand in them."""
+    """Removes signatures and embeddings of shards and kinds that the recipe does not have, for texts stand in them.
+
+    With them what a killed writer left. The caller holds the lock on the stage, which alone writes them.
+    """
     wanted, shards = kinds(work.recipe.duplicates), set(shard_names(work.recipe.shards))
     for kind in (CAPTIONS, QUESTIONS):
+        clear_leftovers(work.tools.home.signatures(kind.name, "*").parent, "*")
         for path in work.tools.home.signatures(kind.name, "*").parent.glob("*.arrow"):
             if kind not in wanted or path.stem not in shards:
                 path.unlink(missing_ok=True)
     meant = QUESTIONS in wanted and work.recipe.duplicates.question_cosine is not None
+    clear_leftovers(work.tools.home.signatures(FOLDER, "*").parent, "*")
     for path in work.tools.home.signatures(FOLDER, "*").parent.glob("*.arrow"):
         if not meant or path.name.partition(".")[0] not in shards:
             path.unlink(missing_ok=True)

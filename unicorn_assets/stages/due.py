@@ -10,6 +10,7 @@ from unicorn_assets.stages import corpus, freshness
 from unicorn_assets.stages.corpus import upstream
 from unicorn_assets.stages.freshness import State
 from unicorn_assets.stages.graph import below_the_shards
+from unicorn_assets.stages.probes import probes
 from unicorn_assets.stages.tools import Tools
 
 NEVER = ""
@@ -74,7 +75,8 @@ def backlog(tools: Tools, states: Iterable[State]) -> Backlog:
 
     shards = sorted((due(shard) for shard in wrong if shard != ALL), key=lambda one: (one.since, one.shard))
     sources = due(ALL) if ALL in wrong else None
-    return Backlog(sources, shards, None if wrong else _release(tools, states))
+    held = any(state.condition != "fresh" and state.stage not in probes(tools.recipe) for state in states)
+    return Backlog(sources, shards, None if held else _release(tools, states))
 
 
 def _decided(tools: Tools) -> str:

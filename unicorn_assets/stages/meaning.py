@@ -4,13 +4,13 @@ A text that several rows say has an embedding each, for they may differ in lette
 with the least id counts, whichever shards came first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from unicorn_assets.curation.duplicates import semantic
 from unicorn_assets.curation.duplicates.banding import Mask
-from unicorn_assets.curation.duplicates.finding import Near
+from unicorn_assets.curation.duplicates.finding import Near, joined
 from unicorn_assets.curation.duplicates.nodes import NONE, Nodes
 from unicorn_assets.curation.duplicates.pairs import Numbers
 from unicorn_assets.curation.duplicates.semantic import Halves
@@ -39,7 +39,7 @@ def content(work: Work, kind: Kind, shard: str) -> str:
 def near_in_meaning(
     work: Work,
     kind: Kind,
-    contents: Mapping[str, str],
+    shards: Sequence[str],
     signed: Sequence[Signed],
     found: Nodes,
     new: Mask,
@@ -50,7 +50,7 @@ def near_in_meaning(
     Args:
         work: what they are looked for.
         kind: the kind of the texts.
-        contents: by shard, what changes with its texts and their embeddings.
+        shards: the shards.
         signed: the texts of each shard.
         found: the nodes of those.
         new: which of these are new in meaning, (n,).
@@ -61,14 +61,16 @@ def near_in_meaning(
             questions cannot be written.
         TooManyPairsError: too many are near.
     """
+    if not new.any():
+        return joined([])
     rows = _speakers(signed, found)
     order = np.argsort(rows)
     shard, place = found.place_of(rows[order])
-    shards, paths = list(contents), {}
+    paths = {}
     for number in np.unique(shard).tolist():
         name = shards[number]
         if kind is QUESTIONS:
-            paths[number] = question_vectors(work, name, signed[number], contents[name])
+            paths[number] = question_vectors(work, name, signed[number])
         else:
             paths[number] = work.lake.vectors(EMBEDDINGS, name)
             here = shard == number

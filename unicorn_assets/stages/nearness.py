@@ -155,7 +155,7 @@ def look(work: Work, kind: Kind, shards: Sequence[str], before: Before) -> Found
     if cosine is not None:
         same = before.same(kind, known, unchanged)
         parts[0] = parts[0].where((parts[0].how != SEMANTIC) | (same[parts[0].first] & same[parts[0].second]))
-        parts.append(meaning.near_in_meaning(work, kind, contents, signed, known, ~same, cosine))
+        parts.append(meaning.near_in_meaning(work, kind, shards, signed, known, ~same, cosine))
     return Found(kind, shards, signed, known, joined(parts), {"by": by, "shards": contents}, int((~old).sum()))
 
 

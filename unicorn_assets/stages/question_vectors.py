@@ -3,6 +3,7 @@
 Derived: a file's name tells what it is of, and one that is missing, damaged or of other questions is made again.
 """
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -23,19 +24,18 @@ def encoded_by(work: Work) -> str:
     return digest(encoder_fields(work.tools))
 
 
-def question_vectors(work: Work, shard: str, signed: Signed, content: str) -> Path:
+def question_vectors(work: Work, shard: str, signed: Signed) -> Path:
     """The file with an embedding of each of a shard's questions, in their order; made where it is not there.
 
     Args:
         work: the stage that compares them.
         shard: the shard.
         signed: its questions.
-        content: what changes with these and with the encoder.
 
     Raises:
         LakeError: it cannot be written.
     """
-    path = work.tools.home.signatures(FOLDER, f"{shard}.{content}")
+    path = work.tools.home.signatures(FOLDER, f"{shard}.{_content(work, signed)}")
     try:
         VectorRows({0: path})
     except LakeError:
@@ -43,6 +43,14 @@ def question_vectors(work: Work, shard: str, signed: Signed, content: str) -> Pa
             old.unlink()
         _write(work, path, signed)
     return path
+
+
+def _content(work: Work, signed: Signed) -> str:
+    """What changes with the questions, their places or the encoder; answers and signatures may."""
+    found = hashlib.sha256(encoded_by(work).encode())
+    for part in (signed.ids.tobytes(), signed.places.tobytes(), *signed.texts.buffers()[1:]):
+        found.update(part or b"")
+    return found.hexdigest()[:32]
 
 
 def _write(work: Work, path: Path, signed: Signed) -> None:

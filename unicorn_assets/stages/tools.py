@@ -59,7 +59,7 @@ class Tools:
     listener: Callable[[str, str, int, int | None], None] | None = None
     seen: "Sequence[State]" = field(default=(), init=False, repr=False)
     """States that the stages below the shards go by for the while, where they have been read; see `corpus.seen`."""
-    _engines: dict[recipes.Engine, Engine] = field(default_factory=dict, init=False, repr=False)
+    _engines: dict[tuple[recipes.Engine, bool], Engine] = field(default_factory=dict, init=False, repr=False)
     _encoder: Encoder | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -84,19 +84,19 @@ class Tools:
     def prober(self) -> Engine:
         """Who answers the probes of dialogs, opened at its first use: often the engine itself."""
         chosen, found = prober_of(self.recipe), self.settings
-        if chosen == self.recipe.engine:
-            return self.engine
-        if chosen.kind == "openai" and found.probing_endpoint is not None:
+        apart = chosen.kind == "openai" and found.probing_endpoint is not None
+        if apart:
             found = found.model_copy(update={"endpoint": found.probing_endpoint})
-        return self._opened(chosen, found)
+        return self._opened(chosen, found, apart)
 
-    def _opened(self, chosen: recipes.Engine, found: Settings) -> Engine:
-        if chosen not in self._engines:
+    def _opened(self, chosen: recipes.Engine, found: Settings, apart: bool = False) -> Engine:
+        key = (chosen, apart)
+        if key not in self._engines:
             if chosen.kind == "vllm":  # two models of ours share devices: one waits until nobody holds the other
-                for other in [one for one in self._engines if one.kind == "vllm"]:
+                for other in [one for one in self._engines if one[0].kind == "vllm"]:
                     self._engines.pop(other).close()
-            self._engines[chosen] = self.make_engine(chosen, found, self.home.path)
-        return self._engines[chosen]
+            self._engines[key] = self.make_engine(chosen, found, self.home.path)
+        return self._engines[key]
 
     @property
     def encoder(self) -> Encoder:

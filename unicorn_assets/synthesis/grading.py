@@ -44,7 +44,7 @@ SCHEMA: Mapping[str, Any] = {
     "required": list(CRITERIA),
     "additionalProperties": False,
 }
-_GRADE = {name: re.compile(rf"""["'*]*\b{name}\b["'*]*\s*[:=]\s*["'*]*([1-5])(?![\d.])""", re.I) for name in CRITERIA}
+_GRADE = {name: re.compile(rf"""["'*]*\b{name}\b["'*]*\s*[:=]\s*["'*]*([1-5])(?!\d|\.\d)""", re.I) for name in CRITERIA}
 
 
 def request(sample: str, seed: str, caption: str, sampling: recipe.Sampling) -> Request:

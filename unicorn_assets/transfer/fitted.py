@@ -114,7 +114,8 @@ class FittedTransfer:
         try:
             method = METHODS[header.method].restore(header.parameters, tensors)
         except TransferError as error:
-            raise LakeError(f"{path} is damaged: {error.what}", _FIT_AGAIN) from error
+            what = f"{path} is damaged, or of an older form of the method {header.method}: {error.what}"
+            raise LakeError(what, _FIT_AGAIN) from error
         fitted = cls(method, header.sample, header.fingerprints, header.images)
         if method.dimension != header.dimension or fitted.version != header.version:
             raise LakeError(f"{path} is damaged: its content does not have the hash that it names.", _FIT_AGAIN)

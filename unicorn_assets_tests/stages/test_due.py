@@ -4,8 +4,9 @@ import pytest
 
 from unicorn_assets.errors import LakeError
 from unicorn_assets.lake.layout import ALL
+from unicorn_assets.probing import Probing
 from unicorn_assets.stages import freshness
-from unicorn_assets.stages.corpus import UPSTREAM
+from unicorn_assets.stages.corpus import UPSTREAM, upstream
 from unicorn_assets.stages.due import NEVER, backlog
 from unicorn_assets.stages.graph import GRAPH
 from unicorn_assets.stages.runner import make
@@ -51,6 +52,17 @@ def test_another_recipe_is_another_count_of_tries(home, recipe):
     assert due(home, recipe).shards[0].wanted == before
     changed = recipe.model_copy(update={"curation": recipe.curation.model_copy(update={"min_words": 60})})
     assert due(home, changed).shards[0].wanted != before
+
+
+def test_probes_that_are_missing_hold_no_release_back(home, recipe):
+    materialize(home, recipe)
+    probed = recipe.model_copy(update={"probing": Probing(round_trip=True)})
+    home.adopt(probed, change=True)
+    next(iter(home.releases.rglob("manifest.json"))).unlink()
+    tools = Tools(home, probed, make_encoder=lambda chosen: HashEncoder())
+    found = backlog(tools, freshness.states(tools, upstream(probed)))
+    assert {one.stage for one in found.shards} == {"round_trip"}
+    assert found.release is not None
 
 
 @pytest.mark.parametrize("lost", ["shard-0000", "shard-0001", "shard-0002"])

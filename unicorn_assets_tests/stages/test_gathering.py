@@ -9,6 +9,7 @@ from unicorn_assets.identity import shard_name, shard_names, shard_number
 from unicorn_assets.lake.layout import ALL
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.stages import stores
+from unicorn_assets.stages.alignment import _together
 from unicorn_assets.stages.asking import Asked, gathered
 from unicorn_assets.stages.captions import EXPANDED_CAPTIONS
 from unicorn_assets.stages.graph import graph
@@ -118,6 +119,12 @@ def test_a_store_that_another_one_has_open_is_named(home, recipe, monkeypatch):
     monkeypatch.setattr(AnswerStore.__init__, "__kwdefaults__", {"wait_seconds": 0.1})
     with AnswerStore(home.answers(STAGE, "shard-0004")), pytest.raises(BusyError, match="shard-0004"):
         gather(home, recipe, Breaking(1000))
+
+
+def test_no_more_shards_are_asked_for_together_than_keep_a_server_busy():
+    sizes = {"a": 70, "b": 10, "c": 60, "d": 5}
+    assert list(_together({shard: range(size) for shard, size in sizes.items()})) == [["a"], ["b", "c"], ["d"]]
+    assert list(_together({})) == []
 
 
 def test_the_calibration_sample_is_asked_for_over_all_shards_at_once(home, recipe):

@@ -225,19 +225,45 @@ def test_only_a_new_shards_questions_are_encoded_and_the_end_is_the_same(corpus_
 
 def test_embeddings_that_are_damaged_or_of_another_encoder_are_made_again(corpus_at):
     encoder = Planted()
-    one = asking(corpus_at(captions=False, question_cosine=0.97), encoder, ASKED)
+    one = asking(corpus_at("one", captions=False, question_cosine=0.97), encoder, ASKED)
+    one.present = one.shards[:2]
     one.make()
-    before = question_pairs(one)
     [path] = one.home.signatures(FOLDER, "*").parent.glob("shard-0001.*")
     path.write_bytes(path.read_bytes()[:100])
     encoder.asked.clear()
-    one.make(again=True)
-    assert encoder.asked == ASKED[1]
-    assert question_pairs(one) == before
+    one.present = list(one.shards)
+    one.make()
+    assert sorted(encoder.asked) == sorted(ASKED[1] + ASKED[2])
+    whole = asking(corpus_at("whole", captions=False, question_cosine=0.97), Planted(), ASKED)
+    whole.make()
+    assert one.files() == whole.files()
     other = Planted("another")
     asking(one, other, ASKED).make()
     assert sorted(other.asked) == sorted({text for asked in ASKED for text in asked})
     assert len(list(path.parent.glob("*.arrow"))) == len(one.shards)
+
+
+def test_questions_that_stay_are_not_encoded_for_other_words_of_a_shingle(corpus_at):
+    encoder = Planted()
+    one = asking(corpus_at(captions=False, question_cosine=0.97), encoder, ASKED)
+    one.make()
+    encoder.asked.clear()
+    chosen = one.tools.recipe.duplicates.model_copy(update={"question_words": 3, "jaccard": 0.7})
+    other = one.tools.recipe.model_copy(update={"duplicates": chosen})
+    one.home.adopt(other, change=True)
+    one.tools = Tools(one.home, other, make_encoder=lambda chosen: encoder)
+    assert not one.make().reused
+    assert encoder.asked == []
+
+
+def test_what_a_killed_writer_left_goes(corpus_at):
+    one = asking(corpus_at(question_cosine=0.97), Planted(), ASKED)
+    folders = [one.home.signatures(name, "*").parent for name in ("caption", "question", FOLDER)]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / ".shard-0000.arrow.4242.tmp").write_bytes(b"half a file")
+    one.make()
+    assert not [path for folder in folders for path in folder.glob("*.tmp")]
 
 
 def test_embeddings_of_questions_go_where_they_are_not_wanted(corpus_at):

@@ -201,6 +201,17 @@ def test_two_engines_stay_open_each_with_its_endpoint(opened, home):
     assert [engine.closed for engine, _ in found] == [1, 1]
 
 
+def test_an_endpoint_for_probes_holds_where_the_model_is_the_writers_too(opened, home):
+    settings.update(home.path, "endpoint", base_url="http://127.0.0.1:1/v1")
+    settings.update(home.path, "probing_endpoint", base_url="http://127.0.0.1:2/v1")
+    tools, found = opened
+    mine = tools(JUDGE)
+    assert mine.prober is not mine.engine
+    assert sorted(endpoint.base_url[-4] for _, endpoint in found) == ["1", "2"]
+    mine.close()
+    assert [engine.closed for engine, _ in found] == [1, 1]
+
+
 def test_two_models_of_ours_are_never_held_at_once(opened):
     """Each waits until nobody holds the other one's server: held together they would wait for ever."""
     tools, found = opened

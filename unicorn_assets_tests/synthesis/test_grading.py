@@ -48,6 +48,7 @@ def test_seed_and_caption_come_last_and_as_they_are():
         (f"<think>fluent: 1</think>{GOOD}", "stop", GRADES),
         ("faithful: 5, visual: 4, specific: 3, fluent: 2", "stop", GRADES),
         ("**Faithful**: 5\n**Visual**: 4\n**Specific**: 3\n**Fluent**: 2", "stop", GRADES),
+        ("Faithful: 5. Visual: 4. Specific: 3. Fluent: 2.", "stop", GRADES),
         (GOOD.replace("5", "1") + GOOD, "stop", GRADES),
         (GOOD, "length", GRADES),
         (GOOD.replace("2", "6"), "stop", None),
