@@ -10,7 +10,8 @@ from unicorn_assets.cli import costs as command
 from unicorn_assets.errors import LakeError
 from unicorn_assets.stages.budget import standing
 from unicorn_assets_tests.conftest import materialize
-from unicorn_assets_tests.engines.dummy_server import DummyServer, Fault
+from unicorn_assets_tests.engines.dummy_faults import Fault
+from unicorn_assets_tests.engines.dummy_server import DummyServer
 
 PROMPT, COMPLETION = 2.0, 10.0
 

@@ -8,46 +8,17 @@ request alone.
 
 import argparse
 import asyncio
-import hashlib
 import json
 import random
 import sys
 import threading
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
 from aiohttp import web
 
-from unicorn_assets.engines.rules.answering import guess, read
-from unicorn_assets.engines.rules.dialogs import dialog
-from unicorn_assets.engines.rules.expansion import expand
-from unicorn_assets.synthesis import grading, probing
-from unicorn_assets.synthesis.prompts import TEMPLATES
-
-HUGE = 10 << 20
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What goes wrong.
-
-    Args:
-        kind: an HTTP status as `429`, or the name of a method of `_Faulty`.
-        share: share of the rows that it befalls, drawn by row.
-        times: how many requests of such a row it befalls, the first ones; None for all.
-        containing: befalls rows alone whose prompt holds this text.
-        headers: headers of a response by status.
-        message: message of a response by status, or what else the kind takes.
-        seconds: length of a stall.
-    """
-
-    kind: str
-    share: float = 1.0
-    times: int | None = 1
-    containing: str = ""
-    headers: dict = field(default_factory=dict)
-    message: str = "made to fail"
-    seconds: float = 60.0
+from unicorn_assets_tests.engines.dummy_answers import CANNED, completion, error, page, row_of, written
+from unicorn_assets_tests.engines.dummy_faults import Fault, Faulty
 
 
 @dataclass
@@ -93,34 +64,6 @@ class Behaviour:
             setattr(self, name, tuple(value) if name == "models" else value)
 
 
-def row_of(asked):
-    """Task, material and seed of a row's prompt; None for any other prompt."""
-    user = asked["messages"][-1]["content"]
-    for task, template in (TEMPLATES | probing.TEMPLATES | {grading.TASK: grading.TEMPLATE}).items():
-        if user.startswith(template.user):
-            return task, user[len(template.user) :], asked["seed"]
-    return None
-
-
-def written(asked):
-    """The `rules` engine's answer to a row; one word to any other prompt."""
-    row = row_of(asked)
-    if row is None:
-        return "Blue."
-    task, material, seed = row
-    if task == grading.TASK:
-        return json.dumps(dict(zip(grading.CRITERIA, (4, 4, 3, 2), strict=True)))
-    if task in probing.TEMPLATES:
-        caption, _, asked = material.rpartition("\n\nQUESTION\n")
-        question, *options = asked.split("\n")
-        options = [option.partition(". ")[2] for option in options]
-        return read(question, options, caption, seed) if caption else guess(question, options, seed)
-    return expand(material, seed) if task == "expansion" else dialog(task, material, material, seed)
-
-
-CANNED = expand("A brown dog on a wide beach.", 1)
-
-
 class Application:
     """The HTTP side: routes, counts, and the books on what was asked at once."""
 
@@ -138,7 +81,7 @@ class Application:
         self.app.router.add_get("/", self.page)
 
     async def page(self, request):
-        return web.Response(text="<!doctype html><title>Hello</title>", content_type="text/html")
+        return page()
 
     async def control(self, request):
         self.behaviour.set(await request.json())
@@ -188,7 +131,7 @@ class Application:
             return error(400, f"max_tokens is too large: {asked[behaviour.room]}.")
         fault = self.fault(row, prompt)
         if fault is not None:
-            failed = await _Faulty(request, asked, fault).response()
+            failed = await Faulty(request, asked, fault).response()
             if failed is not None:
                 return failed
         return await self.delivered(asked)
@@ -226,89 +169,6 @@ class Application:
         text = CANNED if behaviour.canned else written(asked)
         cut = asked[behaviour.room] < behaviour.words_end and row_of(asked)
         return completion(asked["model"], text[:40] if cut else text, "length" if cut else "stop")
-
-
-def completion(model, text, finish_reason="stop", **fields):
-    """An answer as the API has it."""
-    return {
-        "id": f"chatcmpl-{hashlib.blake2b(text.encode(errors='replace'), digest_size=8).hexdigest()}",
-        "object": "chat.completion",
-        "model": f"{model}-as-served",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text, "reasoning_content": "Let me think.", **fields},
-                "finish_reason": finish_reason,
-            }
-        ],
-        "usage": {"prompt_tokens": 100, "completion_tokens": len(text.split()), "total_tokens": 100},
-    }
-
-
-def error(status, message, code=None, headers=None):
-    """A failure as the API has it."""
-    return web.json_response({"error": {"message": message, "code": code}}, status=status, headers=headers)
-
-
-class _Faulty:
-    """One response that goes wrong."""
-
-    def __init__(self, request, asked, fault):
-        self.request, self.asked, self.fault = request, asked, fault
-
-    async def response(self):
-        if self.fault.kind.isdigit():
-            return error(int(self.fault.kind), self.fault.message, headers=self.fault.headers)
-        return await getattr(self, self.fault.kind)()
-
-    def says(self, text, **fields):
-        return web.json_response(completion(self.asked["model"], text, **fields))
-
-    async def stall(self):
-        await asyncio.sleep(self.fault.seconds)
-
-    async def reset(self):
-        self.request.transport.abort()
-        return web.Response()
-
-    async def half(self):
-        """Half of what the header promises, then the connection is gone."""
-        body = json.dumps(completion("dummy", CANNED)).encode()
-        response = web.StreamResponse(headers={"Content-Length": str(len(body))})
-        await response.prepare(self.request)
-        await response.write(body[: len(body) // 2])
-        self.request.transport.close()
-        return response
-
-    async def half_json(self):
-        return web.Response(text=json.dumps(completion("dummy", CANNED))[:-40], content_type="application/json")
-
-    async def not_utf8(self):
-        body = json.dumps(completion("dummy", "caf\u00e9"), ensure_ascii=False).encode("latin-1")
-        return web.Response(body=body, content_type="application/json")
-
-    async def huge(self):
-        return self.says("a dog " * (HUGE // 6))
-
-    async def no_choices(self):
-        return web.json_response({"object": "chat.completion", "choices": []})
-
-    async def html(self):
-        return await Application.page(self, self.request)
-
-    async def empty(self):
-        return self.says("")
-
-    async def wrong_schema(self):
-        return self.says('{"pairs": [{"question": 3}]}')
-
-    async def says_its_key(self):
-        return self.says(f"The key is {self.request.headers.get('Authorization')}.")
-
-    async def only_thinks(self):
-        table = completion("dummy", "", finish_reason="stop")
-        table["choices"][0]["message"] |= {"content": None, "reasoning_content": "A dog."}
-        return web.json_response(table)
 
 
 class DummyServer:

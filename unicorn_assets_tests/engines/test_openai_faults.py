@@ -10,7 +10,8 @@ import pytest
 from unicorn_assets.engines.base import REFUSED, Model
 from unicorn_assets.errors import EngineDownError, EngineError
 from unicorn_assets.synthesis.answers import InvalidAnswer, parse_dialog, parse_expansion
-from unicorn_assets_tests.engines.dummy_server import DummyServer, Fault
+from unicorn_assets_tests.engines.dummy_faults import Fault
+from unicorn_assets_tests.engines.dummy_server import DummyServer
 from unicorn_assets_tests.engines.served import endless, engine, rows
 
 PASSING = ["408", "409", "425", "429", "500", "502", "503", "504", "529"]

@@ -15,7 +15,8 @@ from unicorn_assets.errors import EngineError
 from unicorn_assets.settings import Endpoint
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.doubles import HashEncoder
-from unicorn_assets_tests.engines.dummy_server import DummyServer, Fault
+from unicorn_assets_tests.engines.dummy_faults import Fault
+from unicorn_assets_tests.engines.dummy_server import DummyServer
 from unicorn_assets_tests.engines.served import engine, rows
 
 KEY = "sk-MARKER-51f0c2d9a7"

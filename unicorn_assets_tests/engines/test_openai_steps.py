@@ -12,7 +12,8 @@ from unicorn_assets.home import Home
 from unicorn_assets.lake.shards import read_rows
 from unicorn_assets.stages.captions import expansion_request
 from unicorn_assets.stages.tools import Tools
-from unicorn_assets_tests.engines.dummy_server import DummyServer, Fault
+from unicorn_assets_tests.engines.dummy_faults import Fault
+from unicorn_assets_tests.engines.dummy_server import DummyServer
 from unicorn_assets_tests.engines.served import MODEL, expand_and_tell, make_shard
 from unicorn_assets_tests.engines.store_answers import PROCESSES
 

@@ -21,7 +21,7 @@ from unicorn_assets.engines.openai.faults import (
 )
 from unicorn_assets.errors import EngineError
 from unicorn_assets.settings import Endpoint
-from unicorn_assets_tests.engines.dummy_server import completion
+from unicorn_assets_tests.engines.dummy_answers import completion
 from unicorn_assets_tests.engines.served import rows
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)

@@ -18,7 +18,8 @@ from unicorn_assets.stages.captions import expansion_request
 from unicorn_assets.stages.tools import Tools
 from unicorn_assets_tests.conftest import materialize
 from unicorn_assets_tests.doubles import HashEncoder
-from unicorn_assets_tests.engines.dummy_server import DummyServer, Fault
+from unicorn_assets_tests.engines.dummy_faults import Fault
+from unicorn_assets_tests.engines.dummy_server import DummyServer
 from unicorn_assets_tests.engines.served import make_shard, rows
 from unicorn_assets_tests.engines.store_answers import PROCESSES
 
