@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from unicorn_assets import recipe
-from unicorn_assets.engines.base import JudgeTask, Message, Request, Sampling
-from unicorn_assets.identity import row_seed
-from unicorn_assets.synthesis.prompts import Template
+from unicorn_assets.engines.base import JudgeTask, Message, Request
+from unicorn_assets.synthesis.prompts import Template, of_row
 from unicorn_assets.synthesis.raw import InvalidAnswer, answered, not_refused
 
 TASK: JudgeTask = "judged_captions"
@@ -66,12 +65,7 @@ def request(sample: str, seed: str, caption: str, sampling: recipe.Sampling) -> 
         source={"seed": seed, "caption": caption},
         prompt_version=TEMPLATE.version,
         schema=SCHEMA,
-        sampling=Sampling(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            seed=row_seed(sample, TASK),
-        ),
+        sampling=of_row(sampling, sample, TASK),
     )
 
 

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from unicorn_assets import recipe
 from unicorn_assets.curation.dialogs import LETTERS
-from unicorn_assets.engines.base import Message, ProbeTask, Request, Sampling
-from unicorn_assets.identity import row_seed
-from unicorn_assets.synthesis.prompts import Template
+from unicorn_assets.engines.base import Message, ProbeTask, Request
+from unicorn_assets.synthesis.prompts import Template, of_row
 from unicorn_assets.synthesis.raw import InvalidAnswer, answered, not_refused
 
 _FORM = """\
@@ -79,12 +78,7 @@ def request(
         source=source,
         prompt_version=template.version,
         schema=None,
-        sampling=Sampling(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            seed=row_seed(id, task),
-        ),
+        sampling=of_row(sampling, id, task),
     )
 
 

@@ -149,10 +149,15 @@ def request(task: Task, id: str, source: Mapping[str, str], sampling: recipe.Sam
         source=source,
         prompt_version=template.version,
         schema=None if task == "expansion" else shapes.schema(task),
-        sampling=Sampling(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_tokens=sampling.max_tokens,
-            seed=row_seed(id, task),
-        ),
+        sampling=of_row(sampling, id, task),
+    )
+
+
+def of_row(sampling: recipe.Sampling, id: str, task: str) -> Sampling:
+    """The recipe's sampling with a row's own seed, which follows from its id and the task."""
+    return Sampling(
+        temperature=sampling.temperature,
+        top_p=sampling.top_p,
+        max_tokens=sampling.max_tokens,
+        seed=row_seed(id, task),
     )
